@@ -1,0 +1,1 @@
+//! Speaks AWS: credential scopes, SigV4, the protocols, the table of every operation (pure)

@@ -1,0 +1,1 @@
+//! The recorder and the proxy: Exchange to Call to Event

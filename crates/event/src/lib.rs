@@ -1,0 +1,22 @@
+//! The noun that travels: one CloudTrail record, written once.
+//!
+//! An [`Event`] is the record's JSON bytes, exactly as they were first written, and beside them a small [`Head`] that
+//! says where in those bytes the fields stand that selectors, lookups and delivery ask for. Nothing is copied out and
+//! nothing is written twice: from the recorder to the delivered log file the same bytes travel.
+//!
+//! Facts and field names: `docs/formats/event-head.md` and the CloudTrail record reference.
+//!
+//! This room never sees a socket, a file, a clock or a runtime. Time is an argument.
+
+mod category;
+mod event;
+mod head;
+mod identity;
+mod scan;
+mod time;
+
+pub use category::Category;
+pub use event::{Event, EventError, Resource};
+pub use head::{Field, Head, HeadError};
+pub use identity::{Identity, IdentityType, SessionAttributes, SessionContext, SessionIssuer, WebIdFederationData};
+pub use time::EventTime;

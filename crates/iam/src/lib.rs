@@ -1,0 +1,1 @@
+//! Who may do what: keys, and SigV4 verification against them

@@ -1,0 +1,1 @@
+//! The durable order: Event to Entry, and the one Follower loop

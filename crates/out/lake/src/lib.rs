@@ -1,0 +1,1 @@
+//! Event history: Entry to row, and lookups over the rows

@@ -1,0 +1,1 @@
+//! What people asked for: trails, keys, positions; compare-and-set and watch

@@ -1,0 +1,1 @@
+//! The doors: the CloudTrail API, health, metrics
