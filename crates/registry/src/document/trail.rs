@@ -1,0 +1,178 @@
+//! A trail: which events go where.
+
+use super::Document;
+use serde::{Deserialize, Serialize};
+
+/// A trail as CreateTrail and UpdateTrail leave it (`reference/trails-and-delivery.md` §2). Key: its ARN.
+///
+/// Text that is not set is `None`, never the empty string.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// `Name`.
+    pub name: String,
+    /// `HomeRegion`: where it was created.
+    pub home_region: String,
+    /// The account that owns it, 12 digits.
+    pub account_id: String,
+    /// `S3BucketName`.
+    pub s3_bucket_name: String,
+    /// `S3KeyPrefix`, without a slash at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_key_prefix: Option<String>,
+    /// `SnsTopicName`, as the caller spelled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sns_topic_name: Option<String>,
+    /// `SnsTopicARN`, expanded in the home Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sns_topic_arn: Option<String>,
+    /// `IncludeGlobalServiceEvents`.
+    pub include_global_service_events: bool,
+    /// `IsMultiRegionTrail`.
+    pub is_multi_region_trail: bool,
+    /// `LogFileValidationEnabled`.
+    pub log_file_validation_enabled: bool,
+    /// `CloudWatchLogsLogGroupArn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logs_log_group_arn: Option<String>,
+    /// `CloudWatchLogsRoleArn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logs_role_arn: Option<String>,
+    /// `KmsKeyId`, a full key ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// `IsOrganizationTrail`.
+    pub is_organization_trail: bool,
+    /// `RecursiveLogging`.
+    pub recursive_logging: bool,
+    /// `TagsList`, in the order given.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+    /// When it was created, milliseconds since the epoch. With the ARN it names this very trail, also among trails of
+    /// the same name that came before.
+    pub created_ms: u64,
+    /// Whether and since when it logs.
+    #[serde(default)]
+    pub logging: Logging,
+}
+
+/// One tag of a trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// 1–128 characters.
+    pub key: String,
+    /// Up to 256 characters; a missing value stays missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+/// When a trail was told to log. The default is a new trail: never started.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logging {
+    /// `StartLoggingTime`: the latest start, milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ms: Option<u64>,
+    /// `StopLoggingTime`: the latest stop, milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_ms: Option<u64>,
+    /// The stretches of the journal that are to be delivered, oldest first; those delivered long ago are forgotten at
+    /// the next start. Only the last can be open. Several stand here when logging was stopped and started again faster
+    /// than delivery followed.
+    #[serde(default)]
+    pub periods: Vec<Period>,
+}
+
+/// A stretch of the journal during which a trail logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// Sequence number of the first journal entry.
+    pub from: u64,
+    /// When it was stopped, milliseconds since the epoch: entries appended later are outside. `None`: it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_ms: Option<u64>,
+}
+
+impl Trail {
+    /// `arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME`.
+    pub fn arn(&self) -> String {
+        Trail::arn_of(&self.home_region, &self.account_id, &self.name)
+    }
+
+    /// The ARN of the trail with that home Region, account and name.
+    pub fn arn_of(home_region: &str, account_id: &str, name: &str) -> String {
+        format!("arn:aws:cloudtrail:{home_region}:{account_id}:trail/{name}")
+    }
+}
+
+impl Logging {
+    /// `IsLogging`.
+    pub fn is_on(&self) -> bool {
+        self.periods.last().is_some_and(|period| period.stopped_ms.is_none())
+    }
+
+    /// StartLogging at `now_ms`, when the journal ends at `journal_end` and everything before `delivered` has been
+    /// dealt with ([`DeliveryState::next`](crate::DeliveryState::next); 0 when there is no such state). Does nothing when logging is
+    /// on already.
+    pub fn start(&mut self, journal_end: u64, now_ms: u64, delivered: u64) {
+        if self.is_on() {
+            return;
+        }
+        // A period is over for good once delivery has passed the place where the one after it begins.
+        let begins: Vec<u64> = self.periods.iter().skip(1).map(|next| next.from).chain([journal_end]).collect();
+        let mut begins = begins.into_iter();
+        self.periods.retain(|_| begins.next().is_some_and(|next_begins| delivered < next_begins));
+        self.periods.push(Period { from: journal_end, stopped_ms: None });
+        self.started_ms = Some(now_ms);
+    }
+
+    /// StopLogging at `now_ms`. Does nothing when logging is off already.
+    pub fn stop(&mut self, now_ms: u64) {
+        if let Some(period) = self.periods.last_mut().filter(|period| period.stopped_ms.is_none()) {
+            period.stopped_ms = Some(now_ms);
+            self.stopped_ms = Some(now_ms);
+        }
+    }
+}
+
+impl Document for Trail {
+    const KIND: &'static str = "trail";
+
+    fn key(&self) -> String {
+        self.arn()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logging_follows_start_and_stop_and_repeats_do_nothing() {
+        let mut logging = Logging::default();
+        assert!(!logging.is_on());
+        logging.stop(1);
+        assert_eq!(logging, Logging::default(), "what never started cannot stop");
+        logging.start(10, 100, 0);
+        let started = logging.clone();
+        logging.start(11, 101, 0);
+        assert_eq!(logging, started);
+        assert!(logging.is_on());
+        logging.stop(200);
+        let stopped = logging.clone();
+        logging.stop(201);
+        assert_eq!(logging, stopped);
+        assert_eq!((logging.is_on(), logging.started_ms, logging.stopped_ms), (false, Some(100), Some(200)));
+    }
+
+    #[test]
+    fn a_period_is_remembered_until_it_is_delivered() {
+        let mut logging = Logging::default();
+        logging.start(10, 100, 0);
+        logging.stop(200);
+        logging.start(30, 300, 20);
+        assert_eq!(logging.periods.len(), 2, "delivery stands at 20 and has not passed 30");
+        logging.stop(400);
+        logging.start(50, 500, 30);
+        let from: Vec<u64> = logging.periods.iter().map(|period| period.from).collect();
+        assert_eq!(from, [30, 50], "delivery has passed the first period only");
+    }
+}
