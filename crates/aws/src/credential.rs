@@ -1,0 +1,340 @@
+//! Who signed a request, as the request itself says it. Nothing is verified here.
+
+use crate::Request;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+
+/// What a request says about its signature. Text is borrowed from the request; what had to be percent-decoded is owned.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential<'a> {
+    /// The access key id; empty for a bearer token.
+    pub access_key_id: Cow<'a, str>,
+    /// `YYYYMMDD` of the scope; empty for version 2 and bearer tokens.
+    pub date: Cow<'a, str>,
+    /// The Region of the scope; empty where there is none. For version 4a `X-Amz-Region-Set`, as sent.
+    pub region: Cow<'a, str>,
+    /// The service of the scope (a signing name); empty for version 2 and bearer tokens.
+    pub service: Cow<'a, str>,
+    /// `SignedHeaders` as sent: lower-case names separated by `;`. Empty for version 2.
+    pub signed_headers: Cow<'a, str>,
+    /// The signature as sent: hex for version 4 and 4a, base64 for version 2. Never log it.
+    pub signature: Cow<'a, str>,
+    /// `X-Amz-Security-Token`, from a header or the query string. Never log it.
+    pub session_token: Option<Cow<'a, str>>,
+    /// How and where it was signed.
+    pub kind: CredentialKind,
+}
+
+/// How and where a request was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// `Authorization: AWS4-HMAC-SHA256 …`.
+    HeaderV4,
+    /// `Authorization: AWS4-ECDSA-P256-SHA256 …`, good for a set of Regions.
+    HeaderV4a,
+    /// A presigned URL with `X-Amz-Credential`.
+    QueryV4,
+    /// A presigned URL of version 4a.
+    QueryV4a,
+    /// `Authorization: AWS KEY:SIGNATURE`.
+    HeaderV2,
+    /// A presigned URL (or query call) with `AWSAccessKeyId`.
+    QueryV2,
+    /// `Authorization: Bearer …`: the token names nobody by itself.
+    Bearer,
+}
+
+impl CredentialKind {
+    /// Whether the signature stands in the query string.
+    pub fn is_query(self) -> bool {
+        matches!(self, CredentialKind::QueryV4 | CredentialKind::QueryV4a | CredentialKind::QueryV2)
+    }
+
+    /// `SigV4` or `SigV2`, as records say it; `None` for bearer tokens.
+    pub fn signature_version(self) -> Option<&'static str> {
+        match self {
+            CredentialKind::HeaderV4 | CredentialKind::QueryV4 => Some("SigV4"),
+            CredentialKind::HeaderV4a | CredentialKind::QueryV4a => Some("SigV4A"),
+            CredentialKind::HeaderV2 | CredentialKind::QueryV2 => Some("SigV2"),
+            CredentialKind::Bearer => None,
+        }
+    }
+}
+
+// The signature and the token must not reach a log by way of `{:?}`.
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential")
+            .field("access_key_id", &self.access_key_id)
+            .field("date", &self.date)
+            .field("region", &self.region)
+            .field("service", &self.service)
+            .field("signed_headers", &self.signed_headers)
+            .field("has_session_token", &self.session_token.is_some())
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who signed the request: from `Authorization`, or else from the query string. `None` when it is not signed or the
+/// signature's text is malformed (a half-understood identity would be a guess).
+pub fn credential<'a>(request: &Request<'a>) -> Option<Credential<'a>> {
+    match request.headers.get("authorization") {
+        Some(authorization) => from_header(request, authorization),
+        None => from_query(request),
+    }
+}
+
+fn from_header<'a>(request: &Request<'a>, authorization: &'a str) -> Option<Credential<'a>> {
+    let (scheme, rest) = authorization.trim().split_once([' ', '\t'])?;
+    let rest = rest.trim_start();
+    match scheme {
+        "AWS4-HMAC-SHA256" => version_4(request, rest, CredentialKind::HeaderV4),
+        "AWS4-ECDSA-P256-SHA256" => version_4(request, rest, CredentialKind::HeaderV4a),
+        "AWS" => {
+            let (key, signature) = rest.split_once(':')?;
+            Some(version_2(request, usable(Cow::Borrowed(key))?, Cow::Borrowed(signature), CredentialKind::HeaderV2))
+        }
+        _ if scheme.eq_ignore_ascii_case("bearer") => {
+            Some(version_2(request, Cow::Borrowed(""), Cow::Borrowed(rest), CredentialKind::Bearer))
+        }
+        _ => None,
+    }
+}
+
+/// `Credential=…, SignedHeaders=…, Signature=…` in any order, each exactly once.
+fn version_4<'a>(request: &Request<'a>, parameters: &'a str, kind: CredentialKind) -> Option<Credential<'a>> {
+    let (mut scope, mut signed_headers, mut signature) = (None, None, None);
+    for parameter in parameters.split(',') {
+        let (name, value) = parameter.trim().split_once('=')?;
+        let slot = match name {
+            "Credential" => &mut scope,
+            "SignedHeaders" => &mut signed_headers,
+            "Signature" => &mut signature,
+            _ => continue,
+        };
+        if slot.replace(value).is_some() {
+            return None;
+        }
+    }
+    let region_set = request.headers.get("x-amz-region-set").map(Cow::Borrowed);
+    let scope = Scope::parse(Cow::Borrowed(scope?), kind, region_set)?;
+    let token = request.headers.get("x-amz-security-token").map(Cow::Borrowed);
+    Some(scope.into_credential(Cow::Borrowed(signed_headers?), Cow::Borrowed(signature?), token, kind))
+}
+
+fn version_2<'a>(
+    request: &Request<'a>,
+    access_key_id: Cow<'a, str>,
+    signature: Cow<'a, str>,
+    kind: CredentialKind,
+) -> Credential<'a> {
+    Credential {
+        access_key_id,
+        date: Cow::Borrowed(""),
+        region: Cow::Borrowed(""),
+        service: Cow::Borrowed(""),
+        signed_headers: Cow::Borrowed(""),
+        signature,
+        session_token: request.headers.get("x-amz-security-token").map(Cow::Borrowed),
+        kind,
+    }
+}
+
+fn from_query<'a>(request: &Request<'a>) -> Option<Credential<'a>> {
+    if !request.query.contains("X-Amz-Credential") && !request.query.contains("AWSAccessKeyId") {
+        return None;
+    }
+    let value = |name: &str| request.query_value(name).and_then(decode);
+    if let Some(scope) = value("X-Amz-Credential") {
+        let kind = match value("X-Amz-Algorithm").as_deref() {
+            Some("AWS4-HMAC-SHA256") => CredentialKind::QueryV4,
+            Some("AWS4-ECDSA-P256-SHA256") => CredentialKind::QueryV4a,
+            _ => return None,
+        };
+        let scope = Scope::parse(scope, kind, value("X-Amz-Region-Set"))?;
+        let token =
+            value("X-Amz-Security-Token").or_else(|| request.headers.get("x-amz-security-token").map(Cow::Borrowed));
+        return Some(scope.into_credential(value("X-Amz-SignedHeaders")?, value("X-Amz-Signature")?, token, kind));
+    }
+    let key = usable(value("AWSAccessKeyId")?)?;
+    let mut credential = version_2(request, key, value("Signature")?, CredentialKind::QueryV2);
+    credential.session_token = value("x-amz-security-token").or(value("SecurityToken")).or(credential.session_token);
+    Some(credential)
+}
+
+fn decode(raw: &str) -> Option<Cow<'_, str>> {
+    percent_decode_str(raw).decode_utf8().ok()
+}
+
+/// `KEY/DATE/REGION/SERVICE/aws4_request`, or without the Region for version 4a.
+struct Scope<'a> {
+    access_key_id: Cow<'a, str>,
+    date: Cow<'a, str>,
+    region: Cow<'a, str>,
+    service: Cow<'a, str>,
+}
+
+impl<'a> Scope<'a> {
+    fn parse(scope: Cow<'a, str>, kind: CredentialKind, region_set: Option<Cow<'a, str>>) -> Option<Scope<'a>> {
+        let regional = matches!(kind, CredentialKind::HeaderV4 | CredentialKind::QueryV4);
+        // From the right, because the access keys of some stores contain slashes.
+        let parts = usize::from(regional) + 4;
+        let mut ends = [0..0, 0..0, 0..0, 0..0, 0..0];
+        let mut end = scope.len();
+        for (place, slot) in ends.iter_mut().enumerate().take(parts) {
+            let start = match scope.get(..end)?.rfind('/') {
+                Some(slash) if place + 1 < parts => slash + 1,
+                _ if place + 1 == parts => 0,
+                _ => return None,
+            };
+            *slot = start..end;
+            end = start.saturating_sub(1);
+        }
+        let [terminator, service, region, date, key] = if regional {
+            ends
+        } else {
+            let [t, s, d, k, none] = ends;
+            [t, s, none, d, k]
+        };
+        if scope.get(terminator)? != "aws4_request" {
+            return None;
+        }
+        let date = part(&scope, date)?;
+        if date.len() != 8 || !date.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(Scope {
+            access_key_id: usable(part(&scope, key)?)?,
+            date,
+            region: if regional { usable(part(&scope, region)?)? } else { region_set.unwrap_or_default() },
+            service: usable(part(&scope, service)?)?,
+        })
+    }
+
+    fn into_credential(
+        self,
+        signed_headers: Cow<'a, str>,
+        signature: Cow<'a, str>,
+        session_token: Option<Cow<'a, str>>,
+        kind: CredentialKind,
+    ) -> Credential<'a> {
+        let Scope { access_key_id, date, region, service } = self;
+        Credential { access_key_id, date, region, service, signed_headers, signature, session_token, kind }
+    }
+}
+
+/// A piece of borrowed text stays borrowed.
+fn part<'a>(text: &Cow<'a, str>, range: std::ops::Range<usize>) -> Option<Cow<'a, str>> {
+    match text {
+        Cow::Borrowed(text) => text.get(range).map(Cow::Borrowed),
+        Cow::Owned(text) => text.get(range).map(|part| Cow::Owned(part.to_owned())),
+    }
+}
+
+/// Printable ASCII and not empty: anything else is not a key, a Region or a service.
+fn usable(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Headers;
+    use proptest::prelude::*;
+
+    fn check<'a>(query: &'a str, headers: &'a [(&'a str, &'a [u8])]) -> Option<Credential<'a>> {
+        credential(&Request { method: "GET", path: "/", query, headers: Headers(headers) })
+    }
+
+    #[test]
+    fn a_version_4_header_is_read_without_copying() {
+        let headers: [(&str, &[u8]); 2] = [
+            ("Authorization", b"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260115/eu-west-1/sqs/aws4_request, SignedHeaders=host;x-amz-date, Signature=5d672d79"),
+            ("X-Amz-Security-Token", b"token"),
+        ];
+        let found = check("", &headers).unwrap();
+        assert_eq!(found.access_key_id, "AKIDEXAMPLE");
+        assert_eq!((&*found.date, &*found.region, &*found.service), ("20260115", "eu-west-1", "sqs"));
+        assert_eq!((&*found.signed_headers, &*found.signature), ("host;x-amz-date", "5d672d79"));
+        assert_eq!(found.session_token.as_deref(), Some("token"));
+        assert_eq!(found.kind, CredentialKind::HeaderV4);
+        assert!(matches!(found.access_key_id, Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_version_4a_scope_has_no_region_but_a_region_set() {
+        let headers: [(&str, &[u8]); 2] = [
+            (
+                "authorization",
+                b"AWS4-ECDSA-P256-SHA256 Credential=AKID/20260115/s3/aws4_request,SignedHeaders=host,Signature=30",
+            ),
+            ("x-amz-region-set", b"*"),
+        ];
+        let found = check("", &headers).unwrap();
+        assert_eq!((&*found.region, &*found.service, found.kind), ("*", "s3", CredentialKind::HeaderV4a));
+        assert_eq!(found.access_key_id, "AKID");
+    }
+
+    #[test]
+    fn a_presigned_url_is_decoded() {
+        let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20260115%2Fus-east-1%2Fs3%2Faws4_request\
+            &X-Amz-SignedHeaders=host%3Brange&X-Amz-Signature=aa&X-Amz-Security-Token=a%2Bb";
+        let found = check(query, &[]).unwrap();
+        assert_eq!((&*found.region, &*found.service, found.kind), ("us-east-1", "s3", CredentialKind::QueryV4));
+        assert_eq!(found.signed_headers, "host;range");
+        assert_eq!(found.session_token.as_deref(), Some("a+b"));
+    }
+
+    #[test]
+    fn version_2_names_the_key_in_header_and_query() {
+        let found = check("", &[("authorization", b"AWS AKID:frJIUN8DYpKDtOLCwo//yllqDzg=")]).unwrap();
+        assert_eq!((&*found.access_key_id, found.kind), ("AKID", CredentialKind::HeaderV2));
+        let found = check("AWSAccessKeyId=AKID&Expires=1&Signature=a%3D", &[]).unwrap();
+        assert_eq!((&*found.access_key_id, &*found.signature, found.kind), ("AKID", "a=", CredentialKind::QueryV2));
+    }
+
+    #[test]
+    fn an_access_key_may_contain_slashes() {
+        let headers: [(&str, &[u8]); 1] = [(
+            "authorization",
+            b"AWS4-HMAC-SHA256 Credential=a/b/20260115/r/s3/aws4_request, SignedHeaders=host, Signature=0",
+        )];
+        assert_eq!(check("", &headers).unwrap().access_key_id, "a/b");
+    }
+
+    #[test]
+    fn malformed_signatures_name_nobody() {
+        for authorization in [
+            "",
+            "AWS4-HMAC-SHA256",
+            "AWS4-HMAC-SHA256 Credential=AKID/20260115/r/s3/aws4_request, SignedHeaders=host",
+            "AWS4-HMAC-SHA256 Credential=AKID/20260115/r/s3, SignedHeaders=host, Signature=0",
+            "AWS4-HMAC-SHA256 Credential=AKID/today/r/s3/aws4_request, SignedHeaders=host, Signature=0",
+            "AWS4-HMAC-SHA256 Credential=/20260115/r/s3/aws4_request, SignedHeaders=host, Signature=0",
+            "AWS4-HMAC-SHA256 Credential=A/20260115/r/s3/aws4_request, Credential=B/20260115/r/s3/aws4_request, SignedHeaders=host, Signature=0",
+            "AWS :x",
+            "Basic YTpi",
+        ] {
+            assert_eq!(check("", &[("authorization", authorization.as_bytes())]), None, "{authorization}");
+        }
+        assert_eq!(check("X-Amz-Credential=A%2F20260115%2Fr%2Fs3%2Faws4_request", &[]), None);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let found = check("AWSAccessKeyId=AKID&Signature=topsecret&x-amz-security-token=hidden", &[]).unwrap();
+        let shown = format!("{found:?}");
+        assert!(!shown.contains("topsecret") && !shown.contains("hidden"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(authorization in ".*", query in ".*") {
+            let _ = check(&query, &[("authorization", authorization.as_bytes())]);
+            let _ = check(&query, &[]);
+            let scoped = format!("AWS4-HMAC-SHA256 Credential={authorization}/aws4_request, SignedHeaders={query}, Signature=1");
+            let _ = check("", &[("authorization", scoped.as_bytes())]);
+        }
+    }
+}
