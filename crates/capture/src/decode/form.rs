@@ -1,0 +1,93 @@
+//! Forms (`application/x-www-form-urlencoded`) to a tree: `Filter.1.Value.2=x` becomes a path of nested nodes.
+
+use crate::tree::{Id, MAX_DEPTH, Tree, Undecodable, Value};
+use std::borrow::Cow;
+
+/// Reads the form of a query or EC2 call. Every part of a dotted key is a node; a pair's value is the text of the last.
+/// Keys that would contradict each other (`a=1&a.b=2`) keep both meanings: the node has the text and the children.
+pub(crate) fn tree(bytes: &[u8]) -> Result<Tree<'_>, Undecodable> {
+    let mut tree = Tree::new("".into(), Value::Object);
+    for (key, value) in aws::Pairs::new(bytes) {
+        let mut at = Tree::ROOT;
+        for (depth, part) in parts(decoded(key)?).enumerate() {
+            if depth as u32 >= MAX_DEPTH {
+                return Err(Undecodable::TooLarge);
+            }
+            at = step(&mut tree, at, part)?;
+        }
+        if at != Tree::ROOT {
+            tree.set(at, Value::Text(decoded(value)?));
+        }
+    }
+    Ok(tree)
+}
+
+fn step<'a>(tree: &mut Tree<'a>, at: Id, part: Cow<'a, str>) -> Result<Id, Undecodable> {
+    match tree.find(at, &part) {
+        Some(found) => Ok(found),
+        None => tree.push(at, part, Value::Object),
+    }
+}
+
+/// The parts of a dotted key, borrowed where the key is.
+fn parts<'a>(key: Cow<'a, str>) -> impl Iterator<Item = Cow<'a, str>> {
+    let (borrowed, owned) = match key {
+        Cow::Borrowed(key) => (Some(key.split('.').map(Cow::Borrowed)), None),
+        Cow::Owned(key) => {
+            let parts: Vec<Cow<'a, str>> = key.split('.').map(|part| Cow::Owned(part.to_owned())).collect();
+            (None, Some(parts))
+        }
+    };
+    borrowed.into_iter().flatten().chain(owned.into_iter().flatten())
+}
+
+/// Undoes percent-encoding and `+`.
+pub(crate) fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
+    if raw.iter().all(|byte| !matches!(byte, b'%' | b'+')) {
+        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| Undecodable::Malformed);
+    }
+    let mut plain = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        match byte {
+            b'+' => plain.push(b' '),
+            b'%' => match hex_pair(tail) {
+                Some(value) => {
+                    plain.push(value);
+                    rest = tail.get(2..).unwrap_or_default();
+                }
+                None => plain.push(b'%'),
+            },
+            _ => plain.push(byte),
+        }
+    }
+    String::from_utf8(plain).map(Cow::Owned).map_err(|_| Undecodable::Malformed)
+}
+
+fn hex_pair(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| digits.get(at).and_then(|b| char::from(*b).to_digit(16));
+    Some((digit(0)? * 16 + digit(1)?) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotted_keys_become_paths() {
+        let tree = tree(b"Action=RunInstances&Filter.1.Name=vpc-id&Filter.1.Value.1=a%26b&Filter.1.Value.2=c+d").unwrap();
+        let filter = tree.root().child("Filter").and_then(|f| f.child("1")).unwrap();
+        assert_eq!(filter.child("Name").and_then(|n| n.text()), Some("vpc-id"));
+        let values: Vec<_> = filter.child("Value").unwrap().children().filter_map(|v| v.text()).collect();
+        assert_eq!(values, ["a&b", "c d"]);
+        assert_eq!(tree.root().child("Action").and_then(|a| a.text()), Some("RunInstances"));
+    }
+
+    #[test]
+    fn broken_escapes_stay_and_broken_text_is_refused() {
+        assert_eq!(decoded(b"100%").unwrap(), "100%");
+        assert_eq!(decoded(b"%e9").err(), Some(Undecodable::Malformed));
+        assert_eq!(tree(&[b'a', b'.'].repeat(100)).err(), Some(Undecodable::TooLarge));
+    }
+}

@@ -1,0 +1,35 @@
+//! What the head of a request tells, before its body has passed: which call it is and which bytes must be kept.
+
+use crate::exchange::Keep;
+use aws::{Operation, Protocol, Service, ServiceId};
+
+/// A request whose head has been read. The proxy keeps it beside the exchange and hands it back to
+/// [`Recorder::record`](crate::Recorder::record).
+#[derive(Debug, Clone, Copy)]
+pub struct Opened {
+    pub(crate) service: Option<&'static Service>,
+    pub(crate) operation: Option<Operation<'static>>,
+    pub(crate) request_body: Keep,
+}
+
+impl Opened {
+    /// The service that the call is for; `None` when the head names none.
+    pub fn service(&self) -> Option<ServiceId> {
+        self.service.map(Service::id)
+    }
+
+    /// The operation, when the head alone tells (query protocols name it in the body).
+    pub fn operation(&self) -> Option<Operation<'static>> {
+        self.operation
+    }
+
+    /// The protocol of the call: how an error of our own must be written.
+    pub fn protocol(&self) -> Option<Protocol> {
+        self.service.map(Service::protocol)
+    }
+
+    /// How much of the request's body to keep.
+    pub fn request_body(&self) -> Keep {
+        self.request_body
+    }
+}

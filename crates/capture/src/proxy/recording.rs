@@ -1,0 +1,142 @@
+//! From an exchange that has passed to a record that is durable.
+
+use super::tee::Tee;
+use crate::http1::RequestHead;
+use crate::metrics::Metrics;
+use crate::{Captured, Exchange, Failure, Opened, Reason, Recorder, Response, TlsDetails, Verdict};
+use aws::Headers;
+use event::EventTime;
+use journal::Appender;
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What happens to an answer whose record is not durable yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audit {
+    /// It waits; when the journal refuses, the call is refused.
+    FailClosed,
+    /// It goes; a record that is lost is counted and reported.
+    FailOpen,
+}
+
+/// The recorder, the journal and the counters that every exchange needs.
+#[derive(Debug)]
+pub(super) struct Recording {
+    pub(super) recorder: Recorder,
+    pub(super) appender: Appender,
+    pub(super) audit: Audit,
+    pub(super) metrics: Metrics,
+}
+
+/// Who is at the other end of a client connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    pub(super) tls: Option<TlsDetails>,
+}
+
+/// What is known of an exchange when it has ended.
+pub(super) struct Passed<'a> {
+    pub(super) peer: &'a Peer,
+    pub(super) head: &'a RequestHead,
+    pub(super) opened: &'a Opened,
+    pub(super) request_body: &'a Tee,
+    pub(super) response: Option<Answered<'a>>,
+    pub(super) failure: Option<Failure>,
+}
+
+/// What was answered.
+#[derive(Clone, Copy)]
+pub(super) struct Answered<'a> {
+    pub(super) status: u16,
+    pub(super) headers: Headers<'a>,
+    pub(super) body: Captured<'a>,
+}
+
+/// The journal did not take the record: under `fail-closed` the answer must not go out.
+#[derive(Debug)]
+pub(super) struct NotDurable;
+
+impl Recording {
+    /// Records an exchange; returns when the answer may go out.
+    pub(super) async fn record(&self, passed: Passed<'_>) -> Result<(), NotDurable> {
+        self.metrics.bytes_in.inc_by(passed.request_body.captured().total);
+        if let Some(answered) = &passed.response {
+            self.metrics.bytes_out.inc_by(answered.body.total);
+        }
+        let events = match self.verdict(&passed) {
+            Verdict::Record(events) => events,
+            Verdict::Unrecorded(reason) => {
+                self.metrics.unrecorded(reason);
+                return Ok(());
+            }
+        };
+        let count = events.len() as u64;
+        let appended = self.appender.append_all(events);
+        match self.audit {
+            Audit::FailClosed => match appended.await {
+                Ok(_) => {
+                    self.metrics.events_recorded.inc_by(count);
+                    Ok(())
+                }
+                Err(error) => {
+                    self.lost(count, &error);
+                    Err(NotDurable)
+                }
+            },
+            Audit::FailOpen => {
+                let metrics = self.metrics.clone();
+                tokio::spawn(async move {
+                    match appended.await {
+                        Ok(_) => {
+                            metrics.events_recorded.inc_by(count);
+                        }
+                        Err(error) => report_lost(&metrics, count, &error),
+                    }
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts a call that was refused before it could be recorded.
+    pub(super) fn unrecorded(&self, reason: Reason) {
+        self.metrics.unrecorded(reason);
+    }
+
+    fn verdict(&self, passed: &Passed<'_>) -> Verdict {
+        passed.head.view(|request| {
+            self.recorder.record(
+                passed.opened,
+                &Exchange {
+                    request,
+                    request_body: passed.request_body.captured(),
+                    response: passed.response.map(|answered| Response {
+                        status: answered.status,
+                        headers: answered.headers,
+                        body: answered.body,
+                    }),
+                    client: passed.peer.address,
+                    tls: passed.peer.tls.as_ref(),
+                    completed: now(),
+                    failure: passed.failure,
+                },
+            )
+        })
+    }
+
+    fn lost(&self, count: u64, error: &journal::JournalError) {
+        report_lost(&self.metrics, count, error);
+    }
+}
+
+fn report_lost(metrics: &Metrics, count: u64, error: &journal::JournalError) {
+    metrics.events_lost.inc_by(count);
+    tracing::error!(%error, events = count, "record lost: the journal refused it");
+}
+
+/// The wall clock, in the precision of `eventTime`.
+fn now() -> EventTime {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    EventTime(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,153 @@
+//! Which calls are answered here and which go to which upstream. Pure.
+
+use super::upstream::Upstream;
+use aws::Service;
+use std::collections::HashMap;
+
+/// The path prefix of the house's own pages; no S3 bucket can have that name.
+const OWN_PREFIX: &str = "/_opentrail/";
+
+/// Services that are always answered here (`design.md`, "Public contract").
+const ALWAYS_LOCAL: [&str; 3] = ["cloudtrail", "cloudtrail-data", "events"];
+/// Services that are answered here where no upstream has them.
+const LOCAL_BY_DEFAULT: [&str; 3] = ["s3", "sts", "iam"];
+
+/// Where calls go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routes {
+    upstreams: Vec<Upstream>,
+    /// Upstream of single services, by any of their names.
+    by_service: HashMap<String, usize>,
+    /// Upstream of every other service.
+    default: Option<usize>,
+}
+
+/// `--upstream` values that contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoutesError {
+    /// Two upstreams without services.
+    #[error("more than one --upstream without services: name the services of all but one (SERVICE,…=URL)")]
+    TwoDefaults,
+    /// A service was given two upstreams.
+    #[error("`{0}` has two upstreams")]
+    TwoFor(String),
+    /// A service that is always answered here.
+    #[error("`{0}` is always served by OpenTrail and cannot go to an upstream")]
+    AlwaysLocal(String),
+}
+
+/// Who answers a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// One of the house's own pages.
+    Own,
+    /// A service in the house.
+    Local,
+    /// The upstream of that index.
+    Upstream(usize),
+    /// Nobody: no upstream is configured for the service.
+    Nobody,
+}
+
+impl Routes {
+    /// Routes of `(services, upstream)` pairs; no services means every service that is not local.
+    ///
+    /// # Errors
+    /// [`RoutesError`] when the pairs contradict each other.
+    pub fn new(pairs: Vec<(Vec<String>, Upstream)>) -> Result<Routes, RoutesError> {
+        let mut routes = Routes::default();
+        for (services, upstream) in pairs {
+            let index = routes.upstreams.len();
+            routes.upstreams.push(upstream);
+            if services.is_empty() && routes.default.replace(index).is_some() {
+                return Err(RoutesError::TwoDefaults);
+            }
+            for service in services {
+                if ALWAYS_LOCAL.contains(&service.as_str()) {
+                    return Err(RoutesError::AlwaysLocal(service));
+                }
+                if routes.by_service.insert(service.clone(), index).is_some() {
+                    return Err(RoutesError::TwoFor(service));
+                }
+            }
+        }
+        Ok(routes)
+    }
+
+    /// The upstreams, in the order of [`Destination::Upstream`]'s index.
+    pub fn upstreams(&self) -> &[Upstream] {
+        &self.upstreams
+    }
+
+    /// The upstream that has a service, by one of its names; `None` when it is served here (or nowhere).
+    pub fn upstream_of(&self, service: &str) -> Option<&Upstream> {
+        match self.by_names(&[service]) {
+            Destination::Upstream(index) => self.upstreams.get(index),
+            _ => None,
+        }
+    }
+
+    /// Who answers a request for `path`, that is a call to `service` as far as its head tells.
+    pub(crate) fn destination(&self, path: &str, service: Option<&Service>) -> Destination {
+        if path.starts_with(OWN_PREFIX) || path == OWN_PREFIX.trim_end_matches('/') {
+            return Destination::Own;
+        }
+        match service {
+            Some(service) => self.by_names(&[service.name(), service.signing_name(), service.endpoint_prefix()]),
+            // What cannot be told is left to the upstream to refuse, in its own words.
+            None => self.default.map_or(Destination::Nobody, Destination::Upstream),
+        }
+    }
+
+    fn by_names(&self, names: &[&str]) -> Destination {
+        if names.first().is_some_and(|name| ALWAYS_LOCAL.contains(name)) {
+            return Destination::Local;
+        }
+        let named = names.iter().find_map(|name| self.by_service.get(*name)).copied();
+        match named.or(self.default) {
+            Some(index) => Destination::Upstream(index),
+            None if names.first().is_some_and(|name| LOCAL_BY_DEFAULT.contains(name)) => Destination::Local,
+            None => Destination::Nobody,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(pairs: &[(&str, &str)]) -> Result<Routes, RoutesError> {
+        let pairs = pairs.iter().map(|(services, url)| {
+            let services = services.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+            (services, url.parse().unwrap())
+        });
+        Routes::new(pairs.collect())
+    }
+
+    #[test]
+    fn cloudtrail_stays_and_the_rest_goes_upstream() {
+        let routes = routes(&[("", "http://a:1"), ("s3,dynamodb", "http://b:2")]).unwrap();
+        assert_eq!(routes.by_names(&["cloudtrail"]), Destination::Local);
+        assert_eq!(routes.by_names(&["sqs"]), Destination::Upstream(0));
+        assert_eq!(routes.by_names(&["s3"]), Destination::Upstream(1));
+        assert_eq!(routes.by_names(&["sts"]), Destination::Upstream(0));
+    }
+
+    #[test]
+    fn without_upstreams_only_what_is_built_in_answers() {
+        let routes = routes(&[]).unwrap();
+        for name in ["s3", "sts", "iam", "events", "cloudtrail-data"] {
+            assert_eq!(routes.by_names(&[name]), Destination::Local, "{name}");
+        }
+        assert_eq!(routes.by_names(&["sqs"]), Destination::Nobody);
+        assert_eq!(routes.destination("/_opentrail/health", None), Destination::Own);
+        assert_eq!(routes.destination("/_opentrailer/x", None), Destination::Nobody);
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        assert_eq!(routes(&[("", "http://a"), ("", "http://b")]), Err(RoutesError::TwoDefaults));
+        assert_eq!(routes(&[("s3", "http://a"), ("s3", "http://b")]), Err(RoutesError::TwoFor("s3".to_owned())));
+        assert_eq!(routes(&[("events", "http://a")]), Err(RoutesError::AlwaysLocal("events".to_owned())));
+    }
+}
