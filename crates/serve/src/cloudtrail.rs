@@ -1,0 +1,320 @@
+//! The CloudTrail API, JSON 1.1 (`reference/trails-and-delivery.md §1–5`): the thin part that touches the world.
+
+mod arn;
+mod destination;
+mod error;
+mod input;
+mod logging;
+mod lookup;
+mod operation;
+mod output;
+mod reads;
+mod settings;
+mod state;
+mod tags;
+
+pub use error::ApiError;
+pub use operation::Operation;
+
+use crate::seams::{BucketError, Buckets, History, JournalTail};
+use bytes::Bytes;
+use event::EventTime;
+use http::{HeaderValue, Response, StatusCode, header};
+use input::Input;
+use output::TrailOutput;
+use registry::{DeliveryState, Documents, Expected, Registry, RegistryError, Trail, Version, Versioned};
+use serde_json::{Value, json};
+use state::State;
+use std::sync::Arc;
+
+/// How often a change is decided anew when the trails change under it, before the caller hears of a conflict.
+const CHANGE_TRIES: usize = 4;
+
+/// The doors of the CloudTrail API.
+pub struct CloudTrail {
+    trails: Documents<Trail>,
+    deliveries: Documents<DeliveryState>,
+    buckets: Arc<dyn Buckets>,
+    journal: Arc<dyn JournalTail>,
+    history: Option<Arc<dyn History>>,
+    /// Held by the one change that is being decided: limits such as trails per Region span several documents, which
+    /// compare-and-set alone would not protect.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for CloudTrail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CloudTrail").field("history", &self.history.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// One call, its signature already verified.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// `X-Amz-Target`, as sent; empty when there was none.
+    pub target: String,
+    /// The Region of the credential scope.
+    pub region: String,
+    /// The caller's account, 12 digits.
+    pub account_id: String,
+    /// The whole body.
+    pub body: Bytes,
+    /// The present, milliseconds since the epoch.
+    pub now_ms: u64,
+    /// The request id to answer with.
+    pub request_id: String,
+}
+
+impl CloudTrail {
+    /// The longest body that any operation reads, bytes: what is longer need not be collected to be refused.
+    pub const MAX_BODY_BYTES: usize = input::MAX_BODY_BYTES;
+
+    /// The API over a registry. Without `history`, LookupEvents answers that it is off.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the trails cannot be read.
+    pub fn new(
+        registry: &Registry,
+        buckets: Arc<dyn Buckets>,
+        journal: Arc<dyn JournalTail>,
+        history: Option<Arc<dyn History>>,
+    ) -> Result<CloudTrail, RegistryError> {
+        Ok(CloudTrail {
+            trails: registry.documents()?,
+            deliveries: registry.documents()?,
+            buckets,
+            journal,
+            history,
+            changing: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// Answers a call. Every failure is a response too: modeled errors with 400, our own with 500.
+    pub async fn call(&self, call: Call) -> Response<Bytes> {
+        let answer = match Operation::from_target(&call.target) {
+            Some(operation) => self.answer(operation, &call).await,
+            None => Err(ApiError::new("UnknownOperationException", "The operation is not one of CloudTrail's.")),
+        };
+        match answer {
+            Ok(body) => respond(StatusCode::OK, &call.request_id, body),
+            Err(error) => {
+                let body = json!({"__type": error.code, "message": error.message});
+                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                respond(status, &call.request_id, body.to_string())
+            }
+        }
+    }
+
+    async fn answer(&self, operation: Operation, call: &Call) -> Result<String, ApiError> {
+        let input = Input::parse(&call.body)?;
+        let body = match operation {
+            Operation::GetTrail => self.read(call, |state| reads::get_trail(state, &input))?,
+            Operation::DescribeTrails => self.read(call, |state| reads::describe_trails(state, &input))?,
+            Operation::ListTrails => self.read(call, |state| reads::list_trails(state, &input))?,
+            Operation::ListTags => self.read(call, |state| tags::list(state, &input))?,
+            Operation::GetTrailStatus => {
+                let delivery = |arn: &str| self.deliveries.get(arn).map(|state| DeliveryState::clone(&state));
+                self.read(call, |state| reads::get_trail_status(state, &input, delivery))?
+            }
+            Operation::LookupEvents => return self.lookup_events(call, &input).await,
+            Operation::CreateTrail => {
+                let decide = |state: &State<'_>| {
+                    settings::create(state, &input, call.now_ms).map(|trail| Change::put(trail, Expected::Absent))
+                };
+                answer_settings(self.change(call, decide).await?.as_ref())?
+            }
+            Operation::UpdateTrail => {
+                let decide = |state: &State<'_>| {
+                    settings::update(state, &input).map(|(trail, version)| Change::put(trail, version.into()))
+                };
+                answer_settings(self.change(call, decide).await?.as_ref())?
+            }
+            Operation::DeleteTrail => {
+                let decide = |state: &State<'_>| {
+                    let found = state.to_change(input.text("Name")?.unwrap_or_default())?;
+                    Ok(Change::Delete(found.arn(), found.version))
+                };
+                self.change(call, decide).await?;
+                json!({})
+            }
+            Operation::StartLogging => {
+                let delivered = |trail: &Trail| {
+                    let state = self.deliveries.get(&trail.arn());
+                    state.filter(|state| state.trail_created_ms == trail.created_ms).map_or(0, |state| state.next)
+                };
+                let decide = |state: &State<'_>| {
+                    logging::start(state, &input, self.journal.end().0, delivered, call.now_ms).map(Change::keep_or_put)
+                };
+                self.change(call, decide).await?;
+                json!({})
+            }
+            Operation::StopLogging => {
+                let decide =
+                    |state: &State<'_>| logging::stop(state, &input, call.now_ms).map(Change::keep_or_put);
+                self.change(call, decide).await?;
+                json!({})
+            }
+            Operation::AddTags => {
+                self.change(call, |state| tags::add(state, &input).map(Some).map(Change::keep_or_put)).await?;
+                json!({})
+            }
+            Operation::RemoveTags => {
+                self.change(call, |state| tags::remove(state, &input).map(Some).map(Change::keep_or_put)).await?;
+                json!({})
+            }
+            unbuilt => {
+                let message = format!("The operation {} is not built in this version of OpenTrail.", unbuilt.name());
+                return Err(ApiError::unsupported(message));
+            }
+        };
+        Ok(body.to_string())
+    }
+
+    fn read(&self, call: &Call, answer: impl FnOnce(&State<'_>) -> Result<Value, ApiError>) -> Result<Value, ApiError> {
+        let trails = self.trails.list();
+        answer(&State { trails: &trails, region: &call.region, account_id: &call.account_id })
+    }
+
+    /// Decides a change on a snapshot, tries the bucket where the settings are new, and writes. Decides again when the
+    /// snapshot was overtaken; a refused or failed change leaves the trails as they were.
+    async fn change(
+        &self,
+        call: &Call,
+        decide: impl Fn(&State<'_>) -> Result<Change, ApiError>,
+    ) -> Result<Option<Trail>, ApiError> {
+        let _one_at_a_time = self.changing.lock().await;
+        for _ in 0..CHANGE_TRIES {
+            let trails: Vec<Versioned<Trail>> = self.trails.list();
+            let change = decide(&State { trails: &trails, region: &call.region, account_id: &call.account_id })?;
+            drop(trails);
+            if let Change::Put { trail, settings: true, .. } = &change {
+                self.try_bucket(trail).await?;
+            }
+            match self.write(&change).await {
+                Ok(()) => return Ok(change.into_trail()),
+                Err(RegistryError::Conflict { .. }) => {}
+                Err(error) => return Err(ApiError::internal(&error)),
+            }
+        }
+        let message = "The trail is being changed by another call; try again.";
+        Err(ApiError::new("ConflictException", message))
+    }
+
+    /// A change waits for the disk, so it is written on a thread that may.
+    async fn write(&self, change: &Change) -> Result<(), RegistryError> {
+        let trails = self.trails.clone();
+        let change = change.clone();
+        let written = tokio::task::spawn_blocking(move || match change {
+            Change::Keep => Ok(()),
+            Change::Put { trail, expected, .. } => trails.put(*trail, expected).map(drop),
+            Change::Delete(arn, version) => trails.delete(&arn, version),
+        });
+        // The task is neither aborted nor does it panic; were it to, nothing was written.
+        written.await.unwrap_or_else(|error| {
+            let reason = error.to_string();
+            Err(RegistryError::Unreadable { kind: "trail", key: String::new(), reason })
+        })
+    }
+
+    /// The checks of CreateTrail and UpdateTrail that touch S3: the bucket is there, and delivery may write the marker
+    /// objects (`reference/trails-and-delivery.md §3`, preflight).
+    async fn try_bucket(&self, trail: &Trail) -> Result<(), ApiError> {
+        let bucket = &trail.s3_bucket_name;
+        let missing = || {
+            ApiError::new("S3BucketDoesNotExistException", format!("S3 bucket {bucket} does not exist!"))
+        };
+        let failed = |error: BucketError| match error {
+            BucketError::Missing => missing(),
+            BucketError::Denied(cause) => {
+                tracing::info!(%bucket, %cause, "trail bucket refused");
+                let message = format!("Incorrect S3 bucket policy is detected for bucket: {bucket}");
+                ApiError::new("InsufficientS3BucketPolicyException", message)
+            }
+            BucketError::Unavailable(_) => ApiError::internal(&format!("bucket {bucket}: {error}")),
+        };
+        if !self.buckets.bucket_exists(bucket).await.map_err(failed)? {
+            return Err(missing());
+        }
+        for key in marker_keys(trail) {
+            self.buckets.put_marker(bucket, &key).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn lookup_events(&self, call: &Call, input: &Input) -> Result<String, ApiError> {
+        let Some(history) = &self.history else {
+            let message = "Event history is off: this OpenTrail was built without the lake feature.";
+            return Err(ApiError::unsupported(message));
+        };
+        let now = EventTime((call.now_ms / 1000) as i64);
+        let written = match lookup::query(input, &call.region, &call.account_id, now)? {
+            lookup::Lookup::Insights => serde_json::to_string(&lookup::LookupOutput::default()),
+            lookup::Lookup::Management(query) => {
+                let page = history.lookup(query).await.map_err(|error| lookup::error(&error))?;
+                serde_json::to_string(&lookup::LookupOutput::of(&page))
+            }
+        };
+        written.map_err(|error| ApiError::internal(&error))
+    }
+}
+
+/// What an operation wants done to the trails.
+#[derive(Debug, Clone)]
+enum Change {
+    Keep,
+    Put { trail: Box<Trail>, expected: Expected, settings: bool },
+    Delete(String, Version),
+}
+
+impl Change {
+    /// New settings, which the bucket is tried for.
+    fn put(trail: Trail, expected: Expected) -> Change {
+        Change::Put { trail: Box::new(trail), expected, settings: true }
+    }
+
+    /// A change that leaves the destination alone, if there is one.
+    fn keep_or_put(change: Option<(Trail, Version)>) -> Change {
+        match change {
+            None => Change::Keep,
+            Some((trail, version)) => {
+                Change::Put { trail: Box::new(trail), expected: version.into(), settings: false }
+            }
+        }
+    }
+
+    fn into_trail(self) -> Option<Trail> {
+        match self {
+            Change::Put { trail, .. } => Some(*trail),
+            Change::Keep | Change::Delete(..) => None,
+        }
+    }
+}
+
+fn answer_settings(trail: Option<&Trail>) -> Result<Value, ApiError> {
+    trail.map_or_else(|| Ok(json!({})), |trail| reads::value(&TrailOutput::changed(trail)))
+}
+
+/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`, and the same for digests when they are asked for.
+fn marker_keys(trail: &Trail) -> Vec<String> {
+    let prefix = trail.s3_key_prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+    let folder = |name: &str| format!("{prefix}AWSLogs/{}/{name}/", trail.account_id);
+    let mut keys = vec![folder("CloudTrail")];
+    if trail.log_file_validation_enabled {
+        keys.push(folder("CloudTrail-Digest"));
+    }
+    keys
+}
+
+fn respond(status: StatusCode, request_id: &str, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-amzn-requestid", request_id);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

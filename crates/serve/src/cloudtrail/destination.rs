@@ -1,0 +1,229 @@
+//! Where a trail may deliver to: the syntax of buckets, prefixes, topics, keys and log groups
+//! (`reference/trails-and-delivery.md §3`). Whether the destination is there is asked afterwards, elsewhere.
+
+use super::arn::is_ipv4_like;
+use super::error::ApiError;
+
+/// Checks a bucket's name.
+///
+/// # Errors
+/// `InvalidS3BucketNameException`.
+pub(crate) fn check_bucket(name: &str) -> Result<(), ApiError> {
+    let invalid = |message: String| Err(ApiError::new("InvalidS3BucketNameException", message));
+    if name.is_empty() {
+        return invalid("Bucket name cannot be blank!".to_owned());
+    }
+    if !(3..=63).contains(&name.len()) {
+        return invalid(format!("Bucket name {name} should be between 3 and 63 characters long."));
+    }
+    if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')) {
+        return invalid(format!(
+            "Bucket name {name} can only contain lowercase letters, numbers, periods (.), and hyphens (-)."
+        ));
+    }
+    // Splitting at the dots also refuses "..": it leaves an empty label.
+    let label_fits = |label: &str| {
+        let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        edge(label.as_bytes().first()) && edge(label.as_bytes().last())
+    };
+    if !name.split('.').all(label_fits) {
+        return invalid(format!("Each label of bucket name {name} must start and end with a letter or number."));
+    }
+    if is_ipv4_like(name) {
+        return invalid(format!("Bucket name {name} cannot be in IP address format."));
+    }
+    Ok(())
+}
+
+/// Checks a key prefix: at most 200 characters.
+///
+/// # Errors
+/// `InvalidS3PrefixException`.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), ApiError> {
+    if prefix.chars().count() > 200 {
+        let message = "S3 key prefix is too long. Maximum allowed length: 200 characters.";
+        return Err(ApiError::new("InvalidS3PrefixException", message));
+    }
+    // No rule of AWS's is known; a control character would be lost in the XML of every listing.
+    if prefix.chars().any(char::is_control) {
+        return Err(ApiError::new("InvalidS3PrefixException", "S3 key prefix cannot contain control characters."));
+    }
+    Ok(())
+}
+
+/// Checks a topic: a name of 1–256 characters, or the ARN of one; never a FIFO topic.
+///
+/// # Errors
+/// `InvalidSnsTopicNameException`.
+pub(crate) fn check_topic(topic: &str) -> Result<(), ApiError> {
+    let invalid = || ApiError::new("InvalidSnsTopicNameException", format!("SNS topic name {topic} is not valid."));
+    let name = if topic.starts_with("arn:") {
+        let parts: Vec<&str> = topic.split(':').collect();
+        match parts.as_slice() {
+            ["arn", partition, "sns", region, account, name]
+                if partition.starts_with("aws") && !region.is_empty() && account.len() == 12 =>
+            {
+                *name
+            }
+            _ => return Err(invalid()),
+        }
+    } else {
+        topic
+    };
+    let fits = (1..=256).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if fits { Ok(()) } else { Err(invalid()) }
+}
+
+/// Checks a KMS key: an id, a key ARN, `alias/NAME`, or an alias ARN.
+///
+/// # Errors
+/// `InvalidKmsKeyIdException`.
+pub(crate) fn check_key(key: &str) -> Result<(), ApiError> {
+    let invalid = || ApiError::new("InvalidKmsKeyIdException", format!("KMS key ID {key} is not valid."));
+    let resource = if key.starts_with("arn:") {
+        let mut parts = key.splitn(6, ':');
+        match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some("arn"), Some(partition), Some("kms"), Some(region), Some(account), Some(resource))
+                if partition.starts_with("aws") && !region.is_empty() && account.len() == 12 =>
+            {
+                resource.strip_prefix("key/").unwrap_or(resource)
+            }
+            _ => return Err(invalid()),
+        }
+    } else {
+        key
+    };
+    let fits = match resource.strip_prefix("alias/") {
+        Some(alias) => {
+            (1..=256).contains(&alias.len())
+                && !alias.starts_with("aws")
+                && alias.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-'))
+        }
+        None => {
+            // A UUID, or a multi-Region key (`mrk-` and 32 hex digits).
+            let digits = resource.strip_prefix("mrk-").unwrap_or(resource);
+            digits.bytes().filter(|&byte| byte != b'-').count() == 32
+                && digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+        }
+    };
+    if fits { Ok(()) } else { Err(invalid()) }
+}
+
+/// Checks a CloudWatch Logs group and role, given as they will stand on the trail: both or neither, both ARNs, the
+/// group in `home_region` and ending in `:*`.
+///
+/// # Errors
+/// `InvalidCloudWatchLogsLogGroupArnException`, `InvalidCloudWatchLogsRoleArnException`.
+pub(crate) fn check_logs(group: Option<&str>, role: Option<&str>, home_region: &str) -> Result<(), ApiError> {
+    const BOTH: &str = "You must specify a log group and a role ARN.";
+    let bad_group = |message| Err(ApiError::new("InvalidCloudWatchLogsLogGroupArnException", message));
+    let bad_role = |message| Err(ApiError::new("InvalidCloudWatchLogsRoleArnException", message));
+    let (group, role) = match (group, role) {
+        (None, None) => return Ok(()),
+        (Some(_), None) => return bad_role(BOTH),
+        (None, Some(_)) => return bad_group(BOTH),
+        (Some(group), Some(role)) => (group, role),
+    };
+    let group_parts: Vec<&str> = group.split(':').collect();
+    let group_fits = matches!(group_parts.as_slice(),
+        ["arn", partition, "logs", region, account, "log-group", name, "*"]
+            if partition.starts_with("aws") && *region == home_region && account.len() == 12
+                && (1..=512).contains(&name.len()));
+    if !group_fits {
+        return bad_group("CloudTrail cannot validate the specified log group ARN.");
+    }
+    let role_parts: Vec<&str> = role.split(':').collect();
+    let role_fits = matches!(role_parts.as_slice(),
+        ["arn", partition, "iam", "", account, resource]
+            if partition.starts_with("aws") && account.len() == 12 && resource.len() > 5 && resource.starts_with("role/"));
+    if !role_fits {
+        return bad_role("CloudTrail cannot validate the specified role ARN.");
+    }
+    Ok(())
+}
+
+/// The ARN that a topic's name stands for in the trail's home Region; an ARN stands for itself.
+pub(crate) fn topic_arn(topic: &str, home_region: &str, account_id: &str) -> String {
+    if topic.starts_with("arn:") {
+        return topic.to_owned();
+    }
+    format!("arn:{}:sns:{home_region}:{account_id}:{topic}", super::arn::partition_of(home_region))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused<'a>(check: impl Fn(&str) -> Result<(), ApiError>, code: &str, values: impl IntoIterator<Item = &'a str>) {
+        for value in values {
+            assert_eq!(check(value).unwrap_err().code, code, "{value}");
+        }
+    }
+
+    #[test]
+    fn bucket_names_keep_the_rules_of_s3() {
+        refused(
+            check_bucket,
+            "InvalidS3BucketNameException",
+            ["", "ab", &"a".repeat(64), "Audit", "a_b", "a..b", "a-.b", "a.-b", "-ab", "ab-", ".ab", "10.0.0.1", "a b"],
+        );
+        for name in ["abc", "audit-logs", "a.b.c", "opentrail-logs-123456789012", "1.2.3", &"a".repeat(63)] {
+            assert_eq!(check_bucket(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_has_at_most_200_characters() {
+        assert_eq!(check_prefix(&"é".repeat(200)), Ok(()));
+        refused(check_prefix, "InvalidS3PrefixException", [&*"a".repeat(201), "a\nb"]);
+    }
+
+    #[test]
+    fn topics_are_names_or_arns_and_never_fifo() {
+        assert_eq!(check_topic("my_topic-1"), Ok(()));
+        assert_eq!(check_topic("arn:aws:sns:eu-west-1:111122223333:t"), Ok(()));
+        refused(
+            check_topic,
+            "InvalidSnsTopicNameException",
+            ["", "orders.fifo", "a b", "arn:aws:sqs:eu-west-1:111122223333:t", "arn:aws:sns:eu-west-1:1:t", &"t".repeat(257)],
+        );
+        assert_eq!(topic_arn("t", "cn-north-1", "111122223333"), "arn:aws-cn:sns:cn-north-1:111122223333:t");
+    }
+
+    #[test]
+    fn keys_are_ids_arns_or_aliases() {
+        for key in [
+            "12345678-1234-1234-1234-123456789012",
+            "mrk-1234abcd12ab34cd56ef1234567890ab",
+            "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012",
+            "alias/MyAliasName",
+            "arn:aws:kms:eu-west-1:111122223333:alias/a/b",
+        ] {
+            assert_eq!(check_key(key), Ok(()), "{key}");
+        }
+        refused(
+            check_key,
+            "InvalidKmsKeyIdException",
+            ["key", "alias/", "alias/aws/s3", "alias/a b", "arn:aws:s3:::b", "arn:aws:kms:eu-west-1:1:key/x"],
+        );
+    }
+
+    #[test]
+    fn a_log_group_and_a_role_come_together() {
+        let group = "arn:aws:logs:eu-west-1:111122223333:log-group:trail:*";
+        let role = "arn:aws:iam::111122223333:role/Delivery";
+        let code = |group, role| check_logs(group, role, "eu-west-1").err().map(|error| (error.code, error.message));
+        assert_eq!(code(Some(group), Some(role)), None);
+        assert_eq!(code(None, None), None);
+        let both = "You must specify a log group and a role ARN.";
+        assert_eq!(code(Some(group), None), Some(("InvalidCloudWatchLogsRoleArnException", both.into())));
+        assert_eq!(code(None, Some(role)), Some(("InvalidCloudWatchLogsLogGroupArnException", both.into())));
+        for bad in ["trail", "arn:aws:logs:eu-west-1:111122223333:log-group:trail", "arn:aws:logs:us-east-1:111122223333:log-group:trail:*"] {
+            let message = "CloudTrail cannot validate the specified log group ARN.";
+            assert_eq!(code(Some(bad), Some(role)), Some(("InvalidCloudWatchLogsLogGroupArnException", message.into())));
+        }
+        let message = "CloudTrail cannot validate the specified role ARN.";
+        assert_eq!(code(Some(group), Some("role")), Some(("InvalidCloudWatchLogsRoleArnException", message.into())));
+    }
+}

@@ -1,0 +1,155 @@
+//! Trails and statuses as they stand in responses (`reference/trails-and-delivery.md §2, §8.5`): what is not set is
+//! absent, never null.
+
+use event::EventTime;
+use registry::{DeliveryStatus, Tag, Trail};
+use serde::Serialize;
+
+/// A trail. CreateTrail and UpdateTrail leave out the members that only Get and Describe show.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TrailOutput<'a> {
+    name: &'a str,
+    s3_bucket_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s3_key_prefix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sns_topic_name: Option<&'a str>,
+    #[serde(rename = "SnsTopicARN", skip_serializing_if = "Option::is_none")]
+    sns_topic_arn: Option<&'a str>,
+    include_global_service_events: bool,
+    is_multi_region_trail: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    home_region: Option<&'a str>,
+    #[serde(rename = "TrailARN")]
+    trail_arn: String,
+    log_file_validation_enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_watch_logs_log_group_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_watch_logs_role_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kms_key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    has_custom_event_selectors: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    has_insight_selectors: Option<bool>,
+    is_organization_trail: bool,
+}
+
+impl<'a> TrailOutput<'a> {
+    /// As CreateTrail and UpdateTrail answer.
+    pub(crate) fn changed(trail: &'a Trail) -> TrailOutput<'a> {
+        TrailOutput {
+            name: &trail.name,
+            s3_bucket_name: &trail.s3_bucket_name,
+            s3_key_prefix: trail.s3_key_prefix.as_deref(),
+            sns_topic_name: trail.sns_topic_name.as_deref(),
+            sns_topic_arn: trail.sns_topic_arn.as_deref(),
+            include_global_service_events: trail.include_global_service_events,
+            is_multi_region_trail: trail.is_multi_region_trail,
+            home_region: None,
+            trail_arn: trail.arn(),
+            log_file_validation_enabled: trail.log_file_validation_enabled,
+            cloud_watch_logs_log_group_arn: trail.cloud_watch_logs_log_group_arn.as_deref(),
+            cloud_watch_logs_role_arn: trail.cloud_watch_logs_role_arn.as_deref(),
+            kms_key_id: trail.kms_key_id.as_deref(),
+            has_custom_event_selectors: None,
+            has_insight_selectors: None,
+            is_organization_trail: trail.is_organization_trail,
+        }
+    }
+
+    /// As GetTrail and DescribeTrails answer. No trail has custom or Insights selectors yet: there is no operation that
+    /// gives it some.
+    pub(crate) fn read(trail: &'a Trail) -> TrailOutput<'a> {
+        TrailOutput {
+            home_region: Some(&trail.home_region),
+            has_custom_event_selectors: Some(false),
+            has_insight_selectors: Some(false),
+            ..TrailOutput::changed(trail)
+        }
+    }
+}
+
+/// An entry of ListTrails.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TrailInfo<'a> {
+    #[serde(rename = "TrailARN")]
+    trail_arn: String,
+    name: &'a str,
+    home_region: &'a str,
+}
+
+impl<'a> TrailInfo<'a> {
+    pub(crate) fn of(trail: &'a Trail) -> TrailInfo<'a> {
+        TrailInfo { trail_arn: trail.arn(), name: &trail.name, home_region: &trail.home_region }
+    }
+}
+
+/// A tag; a missing value stays missing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TagOutput<'a> {
+    key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+}
+
+impl<'a> TagOutput<'a> {
+    pub(crate) fn of(tag: &'a Tag) -> TagOutput<'a> {
+        TagOutput { key: &tag.key, value: tag.value.as_deref() }
+    }
+}
+
+/// GetTrailStatus. The numbers are absent until they first happen; the legacy texts are always there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct StatusOutput<'a> {
+    is_logging: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_delivery_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_delivery_time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_logging_time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_logging_time: Option<f64>,
+    latest_delivery_attempt_time: String,
+    latest_notification_attempt_time: &'static str,
+    latest_notification_attempt_succeeded: &'static str,
+    latest_delivery_attempt_succeeded: String,
+    time_logging_started: String,
+    time_logging_stopped: String,
+}
+
+impl<'a> StatusOutput<'a> {
+    /// The status of a trail whose delivery stands at `delivery`.
+    pub(crate) fn of(trail: &Trail, delivery: &'a DeliveryStatus) -> StatusOutput<'a> {
+        StatusOutput {
+            is_logging: trail.logging.is_on(),
+            latest_delivery_error: delivery.latest_error.as_deref(),
+            latest_delivery_time: delivery.latest_delivery_ms.map(epoch_seconds),
+            start_logging_time: trail.logging.started_ms.map(epoch_seconds),
+            stop_logging_time: trail.logging.stopped_ms.map(epoch_seconds),
+            latest_delivery_attempt_time: iso(delivery.latest_attempt_ms),
+            // No notification is ever tried: they are not built, and CreateTrail refuses a topic.
+            latest_notification_attempt_time: "",
+            latest_notification_attempt_succeeded: "",
+            latest_delivery_attempt_succeeded: iso(delivery.latest_delivery_ms),
+            time_logging_started: iso(trail.logging.started_ms),
+            time_logging_stopped: iso(trail.logging.stopped_ms),
+        }
+    }
+}
+
+/// A timestamp on the wire: epoch seconds with the milliseconds as a fraction.
+pub(crate) fn epoch_seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+/// A legacy time text; empty when it never happened.
+fn iso(milliseconds: Option<u64>) -> String {
+    milliseconds.map(|milliseconds| EventTime((milliseconds / 1000) as i64).to_string()).unwrap_or_default()
+}

@@ -1,0 +1,87 @@
+//! The operations that only look: GetTrail, DescribeTrails, ListTrails, GetTrailStatus.
+
+use super::arn::TrailRef;
+use super::error::ApiError;
+use super::input::Input;
+use super::output::{StatusOutput, TrailInfo, TrailOutput};
+use super::state::State;
+use registry::{DeliveryState, DeliveryStatus};
+use serde::Serialize;
+use serde_json::Value;
+
+/// GetTrail.
+///
+/// # Errors
+/// Those of [`State::to_read`].
+pub(crate) fn get_trail(state: &State<'_>, input: &Input) -> Result<Value, ApiError> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Output<'a> {
+        trail: TrailOutput<'a>,
+    }
+    let trail = state.to_read(input.text("Name")?.unwrap_or_default())?;
+    value(&Output { trail: TrailOutput::read(trail) })
+}
+
+/// DescribeTrails (`reference/trails-and-delivery.md §4`). Unknown trails are passed over; a bad ARN or name is not.
+///
+/// # Errors
+/// Those of [`TrailRef::parse`].
+pub(crate) fn describe_trails(state: &State<'_>, input: &Input) -> Result<Value, ApiError> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Output<'a> {
+        trail_list: Vec<TrailOutput<'a>>,
+    }
+    let names = input.texts("trailNameList")?.unwrap_or_default();
+    let with_shadows = input.boolean("includeShadowTrails")?.unwrap_or(true);
+    let trail_list = if names.is_empty() {
+        state
+            .present_in(state.region)
+            .filter(|trail| with_shadows || trail.home_region == state.region)
+            .map(|trail| TrailOutput::read(trail))
+            .collect()
+    } else {
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(state.find(&TrailRef::parse(name)?).map(|trail| TrailOutput::read(trail)));
+        }
+        found
+    };
+    value(&Output { trail_list })
+}
+
+/// ListTrails: every trail of the account, whatever its home Region. One page holds them all: there are at most five per
+/// Region.
+///
+/// # Errors
+/// A member of the wrong type.
+pub(crate) fn list_trails(state: &State<'_>, input: &Input) -> Result<Value, ApiError> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Output<'a> {
+        trails: Vec<TrailInfo<'a>>,
+    }
+    input.text("NextToken")?;
+    value(&Output { trails: state.own().map(|trail| TrailInfo::of(trail)).collect() })
+}
+
+/// GetTrailStatus; `delivery` is the state kept under the trail's ARN, which may be that of an earlier trail.
+///
+/// # Errors
+/// Those of [`State::to_read`].
+pub(crate) fn get_trail_status(
+    state: &State<'_>,
+    input: &Input,
+    delivery: impl Fn(&str) -> Option<DeliveryState>,
+) -> Result<Value, ApiError> {
+    let trail = state.to_read(input.text("Name")?.unwrap_or_default())?;
+    let delivery = delivery(&trail.arn()).filter(|delivery| delivery.trail_created_ms == trail.created_ms);
+    let status = delivery.map_or_else(DeliveryStatus::default, |delivery| delivery.status);
+    value(&StatusOutput::of(trail, &status))
+}
+
+/// A response's body as a value.
+pub(crate) fn value(output: &impl Serialize) -> Result<Value, ApiError> {
+    serde_json::to_value(output).map_err(|error| ApiError::internal(&error))
+}

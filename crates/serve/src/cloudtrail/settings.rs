@@ -1,0 +1,211 @@
+//! CreateTrail and UpdateTrail: from what a caller asks for to the trail as it will stand
+//! (`reference/trails-and-delivery.md §2–4`). Nothing is touched here; the bucket is tried afterwards.
+
+use super::arn::{TrailRef, check_name};
+use super::destination::{check_bucket, check_key, check_logs, check_prefix, check_topic, topic_arn};
+use super::error::ApiError;
+use super::input::Input;
+use super::state::{State, TRAILS_PER_REGION};
+use super::tags;
+use registry::{Logging, Trail, Version};
+
+/// The trail that CreateTrail asks for.
+///
+/// # Errors
+/// The first rule that it breaks: syntax, then combinations, then what stands there already.
+pub(crate) fn create(state: &State<'_>, input: &Input, now_ms: u64) -> Result<Trail, ApiError> {
+    let wish = Wish::read(input)?;
+    let name = wish.name;
+    if name.starts_with("arn:") {
+        return Err(ApiError::new("InvalidTrailNameException", "A trail is created by its name, not by an ARN."));
+    }
+    check_name(name)?;
+    let is_multi_region_trail = wish.is_multi_region_trail.unwrap_or(false);
+    let trail = Trail {
+        name: name.to_owned(),
+        home_region: state.region.to_owned(),
+        account_id: state.account_id.to_owned(),
+        s3_bucket_name: wish.s3_bucket_name.unwrap_or_default().to_owned(),
+        s3_key_prefix: wish.s3_key_prefix.and_then(prefix),
+        sns_topic_name: wish.sns_topic_name.and_then(set),
+        sns_topic_arn: None,
+        include_global_service_events: wish.include_global_service_events.unwrap_or(true),
+        is_multi_region_trail,
+        log_file_validation_enabled: wish.enable_log_file_validation.unwrap_or(false),
+        cloud_watch_logs_log_group_arn: wish.cloud_watch_logs_log_group_arn.and_then(set),
+        cloud_watch_logs_role_arn: wish.cloud_watch_logs_role_arn.and_then(set),
+        kms_key_id: wish.kms_key_id.and_then(set),
+        is_organization_trail: wish.is_organization_trail.unwrap_or(false),
+        recursive_logging: wish.recursive_logging.unwrap_or(true),
+        tags: tags::read(input)?,
+        created_ms: now_ms,
+        logging: Logging::default(),
+    };
+    let trail = checked(trail)?;
+    if state.present_in(state.region).any(|other| other.name == trail.name) {
+        let message = format!("Trail {} already exists for customer: {}", trail.name, state.account_id);
+        return Err(ApiError::new("TrailAlreadyExistsException", message));
+    }
+    check_room(state, &trail)?;
+    refuse_unbuilt(&trail)?;
+    Ok(trail)
+}
+
+/// The trail that UpdateTrail leaves, and the version that it replaces: what is not given stays, what is given empty is
+/// cleared.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub(crate) fn update(state: &State<'_>, input: &Input) -> Result<(Trail, Version), ApiError> {
+    let wish = Wish::read(input)?;
+    TrailRef::parse(wish.name)?;
+    let found = state.to_change(wish.name)?;
+    let mut trail = Trail::clone(found);
+    if let Some(bucket) = wish.s3_bucket_name {
+        trail.s3_bucket_name = bucket.to_owned();
+    }
+    if let Some(given) = wish.s3_key_prefix {
+        trail.s3_key_prefix = prefix(given);
+    }
+    if let Some(topic) = wish.sns_topic_name {
+        trail.sns_topic_name = set(topic);
+    }
+    if let Some(key) = wish.kms_key_id {
+        trail.kms_key_id = set(key);
+    }
+    update_logs(&mut trail, wish.cloud_watch_logs_log_group_arn, wish.cloud_watch_logs_role_arn);
+    if let Some(multi_region) = wish.is_multi_region_trail {
+        if multi_region != trail.is_multi_region_trail {
+            trail.include_global_service_events = multi_region;
+        }
+        trail.is_multi_region_trail = multi_region;
+    }
+    trail.include_global_service_events =
+        wish.include_global_service_events.unwrap_or(trail.include_global_service_events);
+    trail.log_file_validation_enabled = wish.enable_log_file_validation.unwrap_or(trail.log_file_validation_enabled);
+    trail.is_organization_trail = wish.is_organization_trail.unwrap_or(trail.is_organization_trail);
+    trail.recursive_logging = wish.recursive_logging.unwrap_or(trail.recursive_logging);
+    let trail = checked(trail)?;
+    if trail.is_multi_region_trail && !found.is_multi_region_trail {
+        check_room(state, &trail)?;
+    }
+    refuse_unbuilt(&trail)?;
+    Ok((trail, found.version))
+}
+
+/// Clearing either of the pair clears both; one empty beside one that is not is left for the pair's check to refuse.
+fn update_logs(trail: &mut Trail, group: Option<&str>, role: Option<&str>) {
+    let all_empty = |one: Option<&str>, other: Option<&str>| one == Some("") && other.is_none_or(str::is_empty);
+    if all_empty(group, role) || all_empty(role, group) {
+        trail.cloud_watch_logs_log_group_arn = None;
+        trail.cloud_watch_logs_role_arn = None;
+        return;
+    }
+    if let Some(group) = group {
+        trail.cloud_watch_logs_log_group_arn = set(group);
+    }
+    if let Some(role) = role {
+        trail.cloud_watch_logs_role_arn = set(role);
+    }
+}
+
+/// Checks a trail as it will stand, in AWS's order as far as it is known, and fills in what follows from the rest.
+fn checked(mut trail: Trail) -> Result<Trail, ApiError> {
+    check_bucket(&trail.s3_bucket_name)?;
+    trail.s3_key_prefix.as_deref().map(check_prefix).transpose()?;
+    trail.sns_topic_name.as_deref().map(check_topic).transpose()?;
+    check_logs(
+        trail.cloud_watch_logs_log_group_arn.as_deref(),
+        trail.cloud_watch_logs_role_arn.as_deref(),
+        &trail.home_region,
+    )?;
+    trail.kms_key_id.as_deref().map(check_key).transpose()?;
+    if trail.is_multi_region_trail && !trail.include_global_service_events {
+        let message = "Multi-Region trail must include global service events.";
+        return Err(ApiError::new("InvalidParameterCombinationException", message));
+    }
+    trail.sns_topic_arn =
+        trail.sns_topic_name.as_deref().map(|topic| topic_arn(topic, &trail.home_region, &trail.account_id));
+    Ok(trail)
+}
+
+/// A new trail needs a place in its Region; a multi-Region trail one in every Region.
+fn check_room(state: &State<'_>, trail: &Trail) -> Result<(), ApiError> {
+    let mut regions = vec![state.region];
+    if trail.is_multi_region_trail {
+        regions.extend(state.own().map(|other| other.document.home_region.as_str()));
+    }
+    let is_other = |other: &Trail| other.name != trail.name || other.home_region != trail.home_region;
+    let others = |region: &str| state.present_in(region).filter(|other| is_other(other)).count();
+    match regions.into_iter().find(|region| others(region) >= TRAILS_PER_REGION) {
+        None => Ok(()),
+        Some(region) => {
+            let message = format!("User: {} already has {TRAILS_PER_REGION} trails in {region}.", state.account_id);
+            Err(ApiError::new("MaximumNumberOfTrailsExceededException", message))
+        }
+    }
+}
+
+/// Refuses what this version would take and not do: a trail that promises encryption or notification must keep it.
+fn refuse_unbuilt(trail: &Trail) -> Result<(), ApiError> {
+    if trail.is_organization_trail {
+        let message = "Your account is not a member of an organization: OpenTrail keeps no organizations.";
+        return Err(ApiError::new("OrganizationsNotInUseException", message));
+    }
+    let unbuilt = [
+        ("SnsTopicName", trail.sns_topic_name.is_some(), "notifications are"),
+        ("CloudWatchLogsLogGroupArn", trail.cloud_watch_logs_log_group_arn.is_some(), "delivery to CloudWatch Logs is"),
+        ("KmsKeyId", trail.kms_key_id.is_some(), "delivery with a KMS key is"),
+    ];
+    match unbuilt.iter().find(|(_, asked, _)| *asked) {
+        None => Ok(()),
+        Some((member, _, what)) => {
+            Err(ApiError::unsupported(format!("{what} not built in this version of OpenTrail: leave {member} out.")))
+        }
+    }
+}
+
+/// Text that is set; the empty text is none.
+fn set(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A prefix without slashes at its end: the key puts one there.
+fn prefix(text: &str) -> Option<String> {
+    set(text.trim_end_matches('/'))
+}
+
+/// The members that CreateTrail and UpdateTrail share, `None` where absent.
+struct Wish<'a> {
+    name: &'a str,
+    s3_bucket_name: Option<&'a str>,
+    s3_key_prefix: Option<&'a str>,
+    sns_topic_name: Option<&'a str>,
+    include_global_service_events: Option<bool>,
+    is_multi_region_trail: Option<bool>,
+    enable_log_file_validation: Option<bool>,
+    cloud_watch_logs_log_group_arn: Option<&'a str>,
+    cloud_watch_logs_role_arn: Option<&'a str>,
+    kms_key_id: Option<&'a str>,
+    is_organization_trail: Option<bool>,
+    recursive_logging: Option<bool>,
+}
+
+impl<'a> Wish<'a> {
+    fn read(input: &'a Input) -> Result<Wish<'a>, ApiError> {
+        Ok(Wish {
+            name: input.text("Name")?.unwrap_or_default(),
+            s3_bucket_name: input.text("S3BucketName")?,
+            s3_key_prefix: input.text("S3KeyPrefix")?,
+            sns_topic_name: input.text("SnsTopicName")?,
+            include_global_service_events: input.boolean("IncludeGlobalServiceEvents")?,
+            is_multi_region_trail: input.boolean("IsMultiRegionTrail")?,
+            enable_log_file_validation: input.boolean("EnableLogFileValidation")?,
+            cloud_watch_logs_log_group_arn: input.text("CloudWatchLogsLogGroupArn")?,
+            cloud_watch_logs_role_arn: input.text("CloudWatchLogsRoleArn")?,
+            kms_key_id: input.text("KmsKeyId")?,
+            is_organization_trail: input.boolean("IsOrganizationTrail")?,
+            recursive_logging: input.boolean("RecursiveLogging")?,
+        })
+    }
+}

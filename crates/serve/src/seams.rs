@@ -1,0 +1,133 @@
+//! What the CloudTrail API asks of the rest of the house: three small traits that this room owns.
+//!
+//! The binary plugs the real things in (`src/lake.rs`, the object store, the journal), so that this room knows neither
+//! the lake nor a store, and its rules are tested against plain values.
+
+use event::{Event, EventTime};
+use futures_util::future::BoxFuture;
+use journal::Seq;
+
+/// The object store that trails deliver into.
+pub trait Buckets: Send + Sync + 'static {
+    /// Whether the bucket is there.
+    ///
+    /// # Errors
+    /// [`BucketError`] when that cannot be found out.
+    fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, BucketError>>;
+
+    /// Writes the zero-byte object that shows that delivery may write there: `Content-Type: application/json`,
+    /// `Content-Encoding: gzip` (`reference/trails-and-delivery.md §3`, preflight). Writing it again is fine.
+    ///
+    /// # Errors
+    /// [`BucketError`] when the object is not there afterwards.
+    fn put_marker<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
+}
+
+/// Why a bucket could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BucketError {
+    /// There is no such bucket.
+    #[error("the bucket does not exist")]
+    Missing,
+    /// The store answered, and refused; the cause for the operator.
+    #[error("the store refused: {0}")]
+    Denied(String),
+    /// The store did not answer usefully; the cause for the operator.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+}
+
+/// Where the journal ends: a trail logs from, and up to, the place at which it was told to.
+pub trait JournalTail: Send + Sync + 'static {
+    /// One past the last durable entry.
+    fn end(&self) -> Seq;
+}
+
+/// Event history: the last 90 days of management events, per account and Region.
+pub trait History: Send + Sync + 'static {
+    /// One page of events, newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`] for a token that does not belong to this query, or when the events cannot be read.
+    fn lookup(&self, query: HistoryQuery) -> BoxFuture<'_, Result<HistoryPage, HistoryError>>;
+}
+
+/// What LookupEvents asks for, already checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Account whose events are asked for (12 digits).
+    pub account_id: String,
+    /// Region whose events are asked for.
+    pub region: String,
+    /// Only events with this attribute of exactly this value.
+    pub attribute: Option<(LookupAttribute, String)>,
+    /// Not before this second; `None`: 90 days ago.
+    pub start: Option<EventTime>,
+    /// Not after this second; `None`: the newest event.
+    pub end: Option<EventTime>,
+    /// 1 to 50.
+    pub max_results: usize,
+    /// The token of the page before.
+    pub next_token: Option<String>,
+    /// The present.
+    pub now: EventTime,
+}
+
+/// `AttributeKey` of LookupEvents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LookupAttribute {
+    /// `eventID` of the record.
+    EventId,
+    /// `eventName` of the record.
+    EventName,
+    /// `readOnly`: `true` or `false`.
+    ReadOnly,
+    /// The user name derived from the caller's identity.
+    Username,
+    /// The type of a resource of the lookup resource list.
+    ResourceType,
+    /// The name, id or ARN of a resource of the lookup resource list.
+    ResourceName,
+    /// `eventSource` of the record.
+    EventSource,
+    /// `userIdentity.accessKeyId`.
+    AccessKeyId,
+}
+
+/// One page of a lookup.
+#[derive(Debug, Clone)]
+pub struct HistoryPage {
+    /// Newest first.
+    pub events: Vec<HistoryEvent>,
+    /// `None` on the last page.
+    pub next_token: Option<String>,
+}
+
+/// One found event.
+#[derive(Debug, Clone)]
+pub struct HistoryEvent {
+    /// The record.
+    pub event: Event,
+    /// The lookup resource list (`reference/event-history-and-insights.md §2.1`).
+    pub resources: Vec<HistoryResource>,
+}
+
+/// One entry of the lookup resource list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryResource {
+    /// Such as `AWS::S3::Bucket`; `None` where CloudTrail names no type.
+    pub resource_type: Option<String>,
+    /// Name, id or ARN.
+    pub resource_name: String,
+}
+
+/// Why a lookup failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// The token is not ours, or belongs to other parameters.
+    #[error("the token does not belong to this query")]
+    InvalidNextToken,
+    /// The events cannot be read; the cause for the operator.
+    #[error("event history cannot be read: {0}")]
+    Unavailable(String),
+}
