@@ -5,6 +5,7 @@
 //! machine as it was. What is to be done is data ([`test::STEPS`], [`tidy::check`]); how to run a process is one small
 //! file ([`process`]).
 
+mod models;
 mod process;
 mod test;
 mod tidy;
@@ -29,6 +30,8 @@ enum Chore {
     Test(test::Args),
     /// Check the rules of the house that no compiler knows (walls between rooms, lengths, links)
     Tidy,
+    /// Make models/aws.bin, the table of every AWS operation, from the public service models
+    Models(models::Args),
     /// Measure the proxy against nginx and HAProxy (bench/README.md tells how to read it)
     Bench {
         /// Passed to bench/proxy.py, for example `--seconds 5 --only small`
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Test(args) => test::run(&root, &args),
         Chore::Tidy => tidy::run(&root),
+        Chore::Models(args) => models::run(&root, &args),
         Chore::Bench { args } => tools::bench(&root, &args),
     };
     match done {
