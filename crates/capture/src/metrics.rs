@@ -72,6 +72,10 @@ impl Metrics {
         self.unrecorded.get_or_create(&Why { reason: reason.name() }).inc();
     }
 
+    pub(crate) fn answered(&self, by: &'static str) {
+        self.calls.get_or_create(&AnsweredBy { by }).inc();
+    }
+
     pub(crate) fn upstream_failed(&self, reason: &'static str) {
         self.upstream_failures.get_or_create(&Why { reason }).inc();
     }

@@ -15,6 +15,9 @@ pub(crate) enum HeadError {
     /// Not HTTP/1.
     #[error("malformed HTTP message")]
     Malformed,
+    /// A head that does not end within the bound of the connection.
+    #[error("the request head is too large")]
+    TooLarge,
     /// More than [`MAX_HEADERS`] headers.
     #[error("more than {MAX_HEADERS} headers")]
     TooManyHeaders,
@@ -42,8 +45,6 @@ pub(crate) struct RequestHead {
     pub(crate) keep_alive: bool,
     /// Whether the client waits for `100 Continue`.
     pub(crate) expects_continue: bool,
-    /// Whether the client asks for another protocol on this connection.
-    pub(crate) wants_upgrade: bool,
 }
 
 impl RequestHead {
@@ -76,7 +77,6 @@ impl RequestHead {
             framing,
             keep_alive: facts.keep_alive(minor),
             expects_continue: facts.expects_continue && minor == 1 && !framing.is_done(),
-            wants_upgrade: facts.upgrade,
             raw: Bytes::copy_from_slice(&input[..len]),
         }))
     }
@@ -176,7 +176,6 @@ struct Facts {
     transfer_coding: Option<bool>,
     close: bool,
     explicit_keep_alive: bool,
-    upgrade: bool,
     expects_continue: bool,
 }
 
@@ -202,7 +201,6 @@ impl Facts {
                     for token in header.value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
                         facts.close |= token.eq_ignore_ascii_case(b"close");
                         facts.explicit_keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-                        facts.upgrade |= token.eq_ignore_ascii_case(b"upgrade");
                     }
                 }
                 6 if is("expect") => {

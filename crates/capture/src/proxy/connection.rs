@@ -1,7 +1,8 @@
 //! One client connection: request after request, each to the one who answers it.
 
 use super::edge::Worker;
-use super::recording::{Answered, Passed, Peer};
+use super::answer::Refusal;
+use super::recording::{Answered, Passed, Peer, Receipt};
 use super::relay::{Ended, Relay};
 use super::routes::Destination;
 use super::tee::Tee;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// The largest request head (all AWS endpoints refuse earlier; a presigned URL with a session token has about 4 KiB).
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -29,6 +31,11 @@ const LINGER_BYTES: usize = 4 << 20;
 /// How long that may take.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Room made for a read.
+const READ_BYTES: usize = 8 << 10;
+/// What a call is told whose service neither is served here nor has an upstream.
+const NOBODY: &str = "OpenTrail has no upstream for this service; start it with --upstream URL";
+
 /// Whether the connection goes on after an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -40,10 +47,33 @@ pub(super) enum Next {
     Abort,
 }
 
+/// The client's side of a connection.
+pub(super) trait Client: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Makes the coming close a reset, so that a client whose response was reset sees just that.
+    fn reset_on_close(&self);
+}
+
+impl Client for TcpStream {
+    fn reset_on_close(&self) {
+        let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl Client for tokio_rustls::server::TlsStream<TcpStream> {
+    fn reset_on_close(&self) {
+        self.get_ref().0.reset_on_close();
+    }
+}
+
+impl Client for tokio::io::DuplexStream {
+    /// Dropping the pipe of an HTTP/2 stream resets the stream.
+    fn reset_on_close(&self) {}
+}
+
 /// Serves one connection to its end. `idle` is true while no request is in flight: then it may be cut off.
 pub(super) async fn serve<C>(mut client: C, mut inbound: BytesMut, peer: Peer, worker: &Worker, idle: &AtomicBool)
 where
-    C: AsyncRead + AsyncWrite + Unpin + Send,
+    C: Client,
 {
     loop {
         let head = match read_head(&mut client, &mut inbound, idle).await {
@@ -56,7 +86,7 @@ where
             }
         };
         let opened = head.view(|request| worker.recording.recorder.open(&request));
-        let destination = worker.routes.destination(head.path_and_query().0, opened.service_entry());
+        let destination = worker.routes.destination(head.path_and_query().0, opened.service);
         let next = match destination {
             Destination::Own => answer::own(&mut client, &mut inbound, &head, &peer, worker).await,
             Destination::Local => answer::local(&mut client, &mut inbound, &head, opened, &peer, worker).await,
@@ -64,7 +94,11 @@ where
                 Some(pool) => forward(&mut client, &mut inbound, &head, &opened, &peer, worker, pool).await,
                 None => Next::Abort,
             },
-            Destination::Nobody => answer::nobody(&mut client, &mut inbound, &head, &opened, &peer, worker).await,
+            Destination::Nobody => {
+                let taken = take_in(&mut client, &mut inbound, &head, opened.request_body()).await;
+                let refusal = Refusal { status: 503, message: NOBODY, failure: Failure::Unreachable };
+                answer::refuse(&mut client, &head, &opened, &peer, worker, taken, refusal).await
+            }
         };
         match next {
             Next::Request if worker.is_draining() => return linger(&mut client).await,
@@ -86,7 +120,7 @@ async fn forward<C>(
     pool: &Pool,
 ) -> Next
 where
-    C: AsyncRead + AsyncWrite + Unpin + Send,
+    C: Client,
 {
     let keep_response = |status| opened.response_body(status);
     let mut waiting = pool.reuse();
@@ -99,13 +133,16 @@ where
                 Err(error) => {
                     worker.recording.metrics.upstream_failed("unreachable");
                     tracing::warn!(upstream = %pool.upstream(), %error, "upstream cannot be reached");
+                    let taken = take_in(client, inbound, head, opened.request_body()).await;
                     let message = format!("OpenTrail could not reach the upstream {}", pool.upstream());
-                    return answer::failed(client, inbound, head, opened, peer, worker, 503, &message).await;
+                    let refusal = Refusal { status: 503, message: &message, failure: Failure::Unreachable };
+                    return answer::refuse(client, head, opened, peer, worker, taken, refusal).await;
                 }
             },
         };
         let mut relay = Relay::new(client, &mut upstream, inbound, head, opened.request_body(), &keep_response);
         let ended = relay.run().await;
+        let mut cut_by_reset = false;
         let failure = match ended {
             Ended::Complete | Ended::Upgraded => None,
             Ended::NoAnswer { untouched: true, .. } if reused && relay.replayable() && is_idempotent(head.method()) => {
@@ -116,14 +153,15 @@ where
             Ended::NoAnswer { error, .. } => {
                 worker.recording.metrics.upstream_failed("no_answer");
                 tracing::warn!(upstream = %pool.upstream(), %error, "upstream did not answer");
-                let message = format!("The upstream {} closed the connection without an answer", pool.upstream());
-                let request_body = std::mem::take(&mut relay.request_body);
-                let request_done = relay.request_done();
+                let taken = (std::mem::take(&mut relay.request_body), relay.request_done());
                 drop(relay);
-                return answer::failed_after(client, head, opened, peer, worker, 502, &message, request_body, request_done).await;
+                let message = format!("The upstream {} closed the connection without an answer", pool.upstream());
+                let refusal = Refusal { status: 502, message: &message, failure: Failure::Unreachable };
+                return answer::refuse(client, head, opened, peer, worker, taken, refusal).await;
             }
-            Ended::CutShort { .. } => {
+            Ended::CutShort { reset } => {
                 worker.recording.metrics.upstream_failed("cut_short");
+                cut_by_reset = reset;
                 Some(Failure::ResetMidBody)
             }
             Ended::ClientGone => Some(Failure::ClientGone),
@@ -134,16 +172,22 @@ where
                 return Next::Close;
             }
         };
-        let recorded = record_relayed(&relay, head, opened, peer, worker, failure).await;
-        worker.recording.metrics.calls_by_upstream();
-        if recorded.is_err() {
-            return refuse(relay, client_refusal(opened)).await;
+        let receipt = record_relayed(&relay, head, opened, peer, worker, failure);
+        worker.recording.metrics.answered("upstream");
+        if worker.recording.settle(receipt).await.is_err() {
+            let untouched = relay.nothing_sent();
+            drop(relay);
+            return if untouched { answer::not_durable(client, head, opened).await } else { Next::Abort };
         }
         if failure == Some(Failure::ClientGone) {
             return Next::Abort;
         }
         let released = relay.release().await;
         if failure.is_some() || released.is_err() {
+            drop(relay);
+            if cut_by_reset {
+                client.reset_on_close();
+            }
             return Next::Abort;
         }
         if matches!(ended, Ended::Upgraded) {
@@ -161,20 +205,161 @@ where
     }
 }
 
-async fn record_relayed<C, U>(
+/// Hands what passed through a relay to the recorder.
+fn record_relayed<C, U>(
     relay: &Relay<'_, C, U>,
     head: &RequestHead,
     opened: &Opened,
     peer: &Peer,
     worker: &Worker,
     failure: Option<Failure>,
-) -> Result<(), super::recording::NotDurable>
+) -> Receipt
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
-    let record = |response| {
-        worker.recording.record(Passed { peer, head, opened, request_body: &relay.request_body, response, failure })
+    let request_body = &relay.request_body;
+    match &relay.response {
+        None => {
+            worker.recording.record(&Passed { peer, head, opened, request_body, response: None, failure })
+        }
+        Some(response) => response.view(|headers| {
+            let body = relay.response_body.captured();
+            let response = Some(Answered { status: response.status, headers, body });
+            worker.recording.record(&Passed { peer, head, opened, request_body, response, failure })
+        }),
+    }
+}
+
+/// After a protocol switch: bytes both ways until one side closes.
+async fn tunnel<C>(client: &mut C, inbound: &mut BytesMut, mut upstream: UpstreamIo, remainder: BytesMut) -> Next
+where
+    C: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let early = inbound.split();
+    if upstream.write_all(&early).await.is_ok() && client.write_all(&remainder).await.is_ok() {
+        let _ = tokio::io::copy_bidirectional(client, &mut upstream).await;
+    }
+    Next::Abort
+}
+
+/// Reads the next request head; `None` when the client has gone or said nothing for long.
+async fn read_head<C>(client: &mut C, inbound: &mut BytesMut, idle: &AtomicBool) -> Result<Option<RequestHead>, HeadError>
+where
+    C: AsyncRead + Unpin,
+{
+    let mut limit = IDLE_TIMEOUT;
+    let mut deadline: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    loop {
+        if !inbound.is_empty() {
+            // A stray empty line before a request is to be passed over (RFC 9112, section 2.2).
+            while inbound.starts_with(b"\r\n") {
+                inbound.advance(2);
+            }
+            if let Some(head) = RequestHead::parse(inbound)? {
+                return Ok(Some(head));
+            }
+            if inbound.len() >= MAX_HEAD_BYTES {
+                return Err(HeadError::TooLarge);
+            }
+            if limit != HEAD_TIMEOUT {
+                (limit, deadline) = (HEAD_TIMEOUT, None);
+            }
+        }
+        idle.store(inbound.is_empty(), Ordering::Relaxed);
+        let read = poll_fn(|cx| {
+            if inbound.capacity() == 0 {
+                *inbound = buffers::take();
+            }
+            inbound.reserve(READ_BYTES);
+            if let Poll::Ready(read) = pin!(client.read_buf(inbound)).poll(cx) {
+                return Poll::Ready(read);
+            }
+            if inbound.is_empty() {
+                buffers::give(inbound);
+            }
+            ready!(deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx));
+            Poll::Ready(Ok(0))
+        });
+        match read.await {
+            Ok(0) | Err(_) => return Ok(None),
+            Ok(_) => idle.store(false, Ordering::Relaxed),
+        }
+    }
+}
+
+/// Closes our side and reads what is still on its way, so that the last answer is not lost to a reset.
+async fn linger<C>(client: &mut C)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+{
+    if client.shutdown().await.is_err() {
+        return;
+    }
+    let draining = async {
+        let mut scratch = buffers::take();
+        let mut read = 0;
+        while read < LINGER_BYTES {
+            scratch.clear();
+            match client.read_buf(&mut scratch).await {
+                Ok(0) | Err(_) => break,
+                Ok(bytes) => read += bytes,
+            }
+        }
+        buffers::give(&mut scratch);
     };
-    todo!()
+    let _ = tokio::time::timeout(LINGER_TIMEOUT, draining).await;
+}
+
+/// Takes in what is left of a request that will not be passed on, within bounds; whether it came to its end.
+pub(super) async fn take_in<C>(client: &mut C, inbound: &mut BytesMut, head: &RequestHead, keep: Keep) -> (Tee, bool)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+{
+    inbound.advance(head.raw().len());
+    let (mut tee, mut framing) = (Tee::new(keep), head.framing);
+    if head.expects_continue && inbound.is_empty() {
+        return (tee, false);
+    }
+    let taking = async {
+        let mut taken = 0;
+        loop {
+            match framing.feed(inbound, |payload| tee.pass(payload)) {
+                Ok(used) => {
+                    taken += used;
+                    inbound.advance(used);
+                }
+                Err(_) => return false,
+            }
+            if framing.is_done() {
+                return true;
+            }
+            inbound.reserve(READ_BYTES);
+            if taken > LINGER_BYTES || !matches!(client.read_buf(inbound).await, Ok(1..)) {
+                return false;
+            }
+        }
+    };
+    let done = tokio::time::timeout(LINGER_TIMEOUT, taking).await.unwrap_or(false);
+    (tee, done)
+}
+
+/// Methods that may be sent twice (RFC 9110, section 9.2.2).
+fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS")
+}
+
+/// The answer to bytes that are no request.
+fn bad_request(error: &HeadError) -> &'static [u8] {
+    match error {
+        HeadError::TooLarge | HeadError::TooManyHeaders => {
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        }
+        HeadError::TransferCoding => {
+            b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        }
+        HeadError::Malformed | HeadError::AmbiguousLength => {
+            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        }
+    }
 }

@@ -8,6 +8,7 @@ use aws::Headers;
 use event::EventTime;
 use journal::Appender;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What happens to an answer whose record is not durable yet.
@@ -20,9 +21,8 @@ pub enum Audit {
 }
 
 /// The recorder, the journal and the counters that every exchange needs.
-#[derive(Debug)]
 pub(super) struct Recording {
-    pub(super) recorder: Recorder,
+    pub(super) recorder: Arc<Recorder>,
     pub(super) appender: Appender,
     pub(super) audit: Audit,
     pub(super) metrics: Metrics,
@@ -57,46 +57,57 @@ pub(super) struct Answered<'a> {
 #[derive(Debug)]
 pub(super) struct NotDurable;
 
+/// A record on its way to the disk.
+#[must_use = "the answer waits for the record"]
+pub(super) struct Receipt {
+    appended: Option<journal::Append>,
+    events: u64,
+}
+
 impl Recording {
-    /// Records an exchange; returns when the answer may go out.
-    pub(super) async fn record(&self, passed: Passed<'_>) -> Result<(), NotDurable> {
+    /// Composes the record of an exchange and hands it to the journal.
+    pub(super) fn record(&self, passed: &Passed<'_>) -> Receipt {
         self.metrics.bytes_in.inc_by(passed.request_body.captured().total);
         if let Some(answered) = &passed.response {
             self.metrics.bytes_out.inc_by(answered.body.total);
         }
-        let events = match self.verdict(&passed) {
-            Verdict::Record(events) => events,
-            Verdict::Unrecorded(reason) => {
-                self.metrics.unrecorded(reason);
-                return Ok(());
+        match self.verdict(passed) {
+            Verdict::Record(events) => {
+                let count = events.len() as u64;
+                Receipt { appended: Some(self.appender.append_all(events)), events: count }
             }
-        };
-        let count = events.len() as u64;
-        let appended = self.appender.append_all(events);
-        match self.audit {
-            Audit::FailClosed => match appended.await {
+            Verdict::Unrecorded(reason) => {
+                self.unrecorded(reason);
+                Receipt { appended: None, events: 0 }
+            }
+        }
+    }
+
+    /// Returns when the answer may go out: at once under `fail-open`, else when the record is durable.
+    pub(super) async fn settle(&self, receipt: Receipt) -> Result<(), NotDurable> {
+        let Some(appended) = receipt.appended else { return Ok(()) };
+        if self.audit == Audit::FailClosed {
+            return match appended.await {
                 Ok(_) => {
-                    self.metrics.events_recorded.inc_by(count);
+                    self.metrics.events_recorded.inc_by(receipt.events);
                     Ok(())
                 }
                 Err(error) => {
-                    self.lost(count, &error);
+                    report_lost(&self.metrics, receipt.events, &error);
                     Err(NotDurable)
                 }
-            },
-            Audit::FailOpen => {
-                let metrics = self.metrics.clone();
-                tokio::spawn(async move {
-                    match appended.await {
-                        Ok(_) => {
-                            metrics.events_recorded.inc_by(count);
-                        }
-                        Err(error) => report_lost(&metrics, count, &error),
-                    }
-                });
-                Ok(())
-            }
+            };
         }
+        let metrics = self.metrics.clone();
+        tokio::spawn(async move {
+            match appended.await {
+                Ok(_) => {
+                    metrics.events_recorded.inc_by(receipt.events);
+                }
+                Err(error) => report_lost(&metrics, receipt.events, &error),
+            }
+        });
+        Ok(())
     }
 
     /// Counts a call that was refused before it could be recorded.
@@ -124,10 +135,6 @@ impl Recording {
             )
         })
     }
-
-    fn lost(&self, count: u64, error: &journal::JournalError) {
-        report_lost(&self.metrics, count, error);
-    }
 }
 
 fn report_lost(metrics: &Metrics, count: u64, error: &journal::JournalError) {
@@ -136,7 +143,7 @@ fn report_lost(metrics: &Metrics, count: u64, error: &journal::JournalError) {
 }
 
 /// The wall clock, in the precision of `eventTime`.
-fn now() -> EventTime {
+pub(super) fn now() -> EventTime {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     EventTime(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
 }

@@ -66,6 +66,8 @@ pub(super) struct Relay<'c, C, U> {
     /// Where the next response head begins, before a final one has been read.
     head_at: usize,
     any_answer: bool,
+    /// Something of the answer has reached the client.
+    answering: bool,
     to_head: bool,
     pub(super) response: Option<ResponseHead>,
     response_framing: Framing,
@@ -104,6 +106,7 @@ where
             outbound_written: 0,
             head_at: 0,
             any_answer: false,
+            answering: false,
             to_head: head.method() == "HEAD",
             response: None,
             response_framing: Framing::Done,
@@ -127,6 +130,11 @@ where
         self.client.write_all(&self.outbound[self.outbound_written..self.outbound_accepted]).await?;
         self.outbound_written = self.outbound_accepted;
         self.client.flush().await
+    }
+
+    /// Whether the client has not seen a byte of the answer.
+    pub(super) fn nothing_sent(&self) -> bool {
+        !self.answering
     }
 
     /// Whether the request can be sent again on another connection: nothing of it has been forgotten.
@@ -248,7 +256,7 @@ where
             let waiting = &self.outbound[self.outbound_written..self.outbound_accepted];
             match Pin::new(&mut *self.client).poll_write(cx, waiting) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => self.outbound_written += written,
+                Poll::Ready(Ok(written)) => (self.outbound_written, self.answering) = (self.outbound_written + written, true),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return if moved { Poll::Ready(Ok(true)) } else { Poll::Pending },
             }

@@ -1,0 +1,185 @@
+//! HTTP/2 in: each stream is carried into the HTTP/1.1 path.
+//!
+//! Upstreams of this kind speak HTTP/1.1, so the translation has to be made in any case; making it here, over a pipe
+//! in memory, leaves one path on which calls are relayed, answered and recorded.
+
+use super::connection;
+use super::edge::Worker;
+use super::recording::Peer;
+use crate::local::BoxError;
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+/// The connection preface (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long the first bytes of a connection may take.
+const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes in the pipe between a stream and the HTTP/1.1 path, each way.
+const PIPE_BYTES: usize = 64 << 10;
+/// Streams of one connection that may be open at once.
+const MAX_STREAMS: u32 = 256;
+
+/// Whether the client begins with the preface of HTTP/2; what was read to find out stays in `first`.
+pub(super) async fn has_preface<C>(client: &mut C, first: &mut BytesMut, idle: &AtomicBool) -> bool
+where
+    C: AsyncRead + Unpin,
+{
+    let deciding = async {
+        while first.len() < PREFACE.len() && PREFACE.starts_with(first) {
+            if first.capacity() == first.len() {
+                first.reserve(PREFACE.len());
+            }
+            if !matches!(client.read_buf(first).await, Ok(1..)) {
+                return;
+            }
+            idle.store(false, Ordering::Relaxed);
+        }
+    };
+    let _ = tokio::time::timeout(FIRST_BYTES_TIMEOUT, deciding).await;
+    first.starts_with(PREFACE)
+}
+
+/// Serves an HTTP/2 connection to its end.
+pub(super) async fn serve<C>(client: C, first: Bytes, peer: Peer, worker: Arc<Worker>, idle: &AtomicBool)
+where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let streams = Arc::new(AtomicUsize::new(0));
+    let in_flight = Arc::clone(&streams);
+    let service = hyper::service::service_fn(move |request| {
+        let (peer, worker, in_flight) = (peer.clone(), Arc::clone(&worker), InFlight::new(&in_flight));
+        async move {
+            let response = carry(request, peer, worker).await;
+            drop(in_flight);
+            Ok::<_, std::convert::Infallible>(response.unwrap_or_else(|error| {
+                tracing::debug!(%error, "an HTTP/2 stream could not be carried");
+                let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+                *response.status_mut() = StatusCode::BAD_GATEWAY;
+                response
+            }))
+        }
+    });
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).keep_alive_interval(Duration::from_secs(60));
+    let serving = builder.serve_connection(TokioIo::new(Rewound { first, inner: client }), service);
+    tokio::pin!(serving);
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        tokio::select! {
+            served = &mut serving => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "an HTTP/2 connection ended early");
+                }
+                return;
+            }
+            _ = tick.tick() => idle.store(streams.load(Ordering::Relaxed) == 0, Ordering::Relaxed),
+        }
+    }
+}
+
+/// A stream whose request is in flight.
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn new(count: &Arc<AtomicUsize>) -> InFlight {
+        count.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(count))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sends one stream's request through the HTTP/1.1 path.
+async fn carry(
+    request: Request<Incoming>,
+    peer: Peer,
+    worker: Arc<Worker>,
+) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError> {
+    let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+    tokio::spawn(async move {
+        let idle = AtomicBool::new(false);
+        connection::serve(theirs, BytesMut::new(), peer, &worker, &idle).await;
+    });
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "the pipe of an HTTP/2 stream ended early");
+        }
+    });
+    let (mut parts, body) = request.into_parts();
+    if let Some(authority) = parts.uri.authority() {
+        let host = http::HeaderValue::from_str(authority.as_str())?;
+        parts.headers.entry(http::header::HOST).or_insert(host);
+    }
+    join_cookies(&mut parts.headers);
+    parts.uri = parts.uri.path_and_query().map_or("/", |target| target.as_str()).parse()?;
+    parts.version = Version::HTTP_11;
+    let response = sender.send_request(Request::from_parts(parts, body)).await?;
+    let (mut parts, body) = response.into_parts();
+    // Connection-specific fields have no place in HTTP/2 (RFC 9113, section 8.2.2).
+    for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
+        parts.headers.remove(name);
+    }
+    parts.version = Version::HTTP_2;
+    // The sender must live until the body has passed.
+    let body = body.map_err(BoxError::from).map_frame(move |frame| {
+        let _alive = &sender;
+        frame
+    });
+    Ok(Response::from_parts(parts, body.boxed_unsync()))
+}
+
+/// HTTP/2 may split `Cookie`; HTTP/1.1 may not (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut http::HeaderMap) {
+    let cookies: Vec<&[u8]> = headers.get_all(http::header::COOKIE).iter().map(http::HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(joined) = http::HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(http::header::COOKIE, joined);
+    }
+}
+
+/// A connection whose first bytes have been read already.
+struct Rewound<C> {
+    first: Bytes,
+    inner: C,
+}
+
+impl<C: AsyncRead + Unpin> AsyncRead for Rewound<C> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let len = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first.split_to(len));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<C: AsyncWrite + Unpin> AsyncWrite for Rewound<C> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,349 @@
+//! Text → [`Config`]: flags, variables, the file and the defaults, settled once and checked.
+
+use crate::cli::ServeArgs;
+use capture::{Audit, Routes, Upstream};
+use serde::Deserialize;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Port of the one door.
+const DEFAULT_PORT: u16 = 4780;
+/// The file that is read where none is named.
+const DEFAULT_FILE: &str = "opentrail.toml";
+/// Bounds of `--delivery-interval`: below, files would be mostly overhead; above, CloudTrail users would wait in vain.
+const DELIVERY_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// What `serve` runs with. Inert: building it touches nothing.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// Address of the edge.
+    pub listen: SocketAddr,
+    /// The house's account, 12 digits.
+    pub account: String,
+    /// The house's Region.
+    pub region: String,
+    /// Who answers which call.
+    pub routes: Routes,
+    /// Whether answers wait for their records.
+    pub audit: Audit,
+    /// Whether calls to local services must be signed.
+    pub auth: Auth,
+    /// How long events are gathered into a log file.
+    pub delivery_interval: Duration,
+    /// How long the journal keeps events.
+    pub retention: Duration,
+    /// Whether calls that AWS would not record are recorded.
+    pub record_unauthenticated: bool,
+    /// Certificate chain and key files.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Number of event loops.
+    pub threads: usize,
+    /// The form of log lines.
+    pub log_format: LogFormat,
+    /// Keys for our own calls to upstreams; without them the AWS chain, then the administrator's.
+    pub upstream_keys: Option<UpstreamKeys>,
+}
+
+/// Who may call the services in the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Holders of a key kept here.
+    Verify,
+    /// Anybody who reaches the (loopback) address.
+    Trust,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// The `[upstream-keys]` section of the file.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct UpstreamKeys {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Session token of temporary keys.
+    pub session_token: Option<String>,
+}
+
+impl std::fmt::Debug for UpstreamKeys {
+    /// Without the secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamKeys").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// Settings that cannot be used; each names its remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The named file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The file is not what we read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: toml::de::Error,
+    },
+    /// A value out of its form.
+    #[error("--{name} `{value}`: {remedy}")]
+    Value {
+        /// The flag.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wanted.
+        remedy: &'static str,
+    },
+    /// An upstream that is no URL.
+    #[error("--upstream: {0}")]
+    Upstream(#[from] capture::UpstreamError),
+    /// Upstreams that contradict each other.
+    #[error("--upstream: {0}")]
+    Routes(#[from] capture::RoutesError),
+    /// Certificate without key, or key without certificate.
+    #[error("--tls-cert and --tls-key go together: give both or neither")]
+    HalfTls,
+    /// `trust` where strangers could call.
+    #[error("--auth trust accepts any key, so it needs a loopback address, not {0}: use --listen 127.0.0.1:PORT or --auth verify")]
+    TrustInPublic(IpAddr),
+}
+
+/// The file, with the same names as the flags.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct File {
+    data_dir: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    account: Option<String>,
+    region: Option<String>,
+    #[serde(default)]
+    upstream: OneOrMany,
+    audit: Option<String>,
+    auth: Option<String>,
+    delivery_interval: Option<String>,
+    retention: Option<String>,
+    record_unauthenticated: Option<bool>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    threads: Option<usize>,
+    log_format: Option<String>,
+    upstream_keys: Option<UpstreamKeys>,
+}
+
+/// `upstream = "URL"` or `upstream = ["URL", "s3=URL"]`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for OneOrMany {
+    fn default() -> OneOrMany {
+        OneOrMany::Many(Vec::new())
+    }
+}
+
+impl Config {
+    /// Reads the file that the flags name (or the default one, if it exists) and settles everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`], worded for the person who typed it.
+    pub fn load(args: ServeArgs) -> Result<Config, ConfigError> {
+        let path = args.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && args.config.is_none() => String::new(),
+            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+        };
+        Config::settle(args, &path, &text)
+    }
+
+    /// The pure part of [`Config::load`].
+    fn settle(args: ServeArgs, path: &Path, text: &str) -> Result<Config, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+        let account = args.account.or(file.account).unwrap_or_else(|| "000000000000".to_owned());
+        check_account(&account)?;
+        let region = args.region.or(file.region).unwrap_or_else(|| "us-east-1".to_owned());
+        if region.is_empty() || !region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return Err(ConfigError::Value { name: "region", value: region, remedy: "write a Region such as eu-west-1" });
+        }
+        let listen = args.listen.or(file.listen).unwrap_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DEFAULT_PORT));
+        let auth = choice("auth", args.auth.or(file.auth), &[("verify", Auth::Verify), ("trust", Auth::Trust)])?;
+        if auth == Auth::Trust && !listen.ip().is_loopback() {
+            return Err(ConfigError::TrustInPublic(listen.ip()));
+        }
+        let in_file = match file.upstream {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        };
+        let upstreams = if args.upstream.is_empty() { in_file } else { args.upstream };
+        let delivery_interval = duration("delivery-interval", args.delivery_interval.or(file.delivery_interval), "5m")?;
+        if !(DELIVERY_INTERVAL.0..=DELIVERY_INTERVAL.1).contains(&delivery_interval) {
+            let value = format!("{delivery_interval:?}");
+            return Err(ConfigError::Value { name: "delivery-interval", value, remedy: "choose 1s to 1h" });
+        }
+        let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => return Err(ConfigError::HalfTls),
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Config {
+            data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("opentrail-data")),
+            routes: routes(&upstreams)?,
+            audit: choice(
+                "audit",
+                args.audit.or(file.audit),
+                &[("fail-closed", Audit::FailClosed), ("fail-open", Audit::FailOpen)],
+            )?,
+            retention: duration("retention", args.retention.or(file.retention), "90d")?,
+            record_unauthenticated: args.record_unauthenticated.or(file.record_unauthenticated).unwrap_or(false),
+            threads: args.threads.or(file.threads).unwrap_or_else(cores).clamp(1, 256),
+            log_format: choice(
+                "log-format",
+                args.log_format.or(file.log_format),
+                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+            )?,
+            upstream_keys: file.upstream_keys,
+            listen,
+            account,
+            region,
+            auth,
+            delivery_interval,
+            tls,
+        })
+    }
+}
+
+/// Checks an account id: 12 digits.
+///
+/// # Errors
+/// [`ConfigError::Value`] for anything else.
+pub fn check_account(account: &str) -> Result<(), ConfigError> {
+    if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(ConfigError::Value { name: "account", value: account.to_owned(), remedy: "an account id has 12 digits" })
+}
+
+/// Reads `[SERVICE,…=]URL` values.
+///
+/// # Errors
+/// [`ConfigError`] for what is no URL or contradicts itself.
+pub fn routes(values: &[String]) -> Result<Routes, ConfigError> {
+    let mut pairs = Vec::new();
+    for value in values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()) {
+        let (services, url) = match value.split_once('=') {
+            Some((services, url)) if !services.contains("://") => (services, url),
+            _ => ("", value),
+        };
+        let services = services.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        pairs.push((services, url.parse::<Upstream>()?));
+    }
+    Ok(Routes::new(pairs)?)
+}
+
+/// The value of a flag that takes one of a few words; the first is the default.
+fn choice<T: Copy>(name: &'static str, value: Option<String>, words: &[(&'static str, T)]) -> Result<T, ConfigError> {
+    let chosen = match &value {
+        None => words.first(),
+        Some(value) => words.iter().find(|(word, _)| word == value),
+    };
+    let remedy = match name {
+        "audit" => "choose fail-closed or fail-open",
+        "auth" => "choose verify or trust",
+        _ => "choose text or json",
+    };
+    chosen.map(|(_, meaning)| *meaning).ok_or_else(|| ConfigError::Value {
+        name,
+        value: value.unwrap_or_default(),
+        remedy,
+    })
+}
+
+/// Reads `90s`, `5m`, `1h`, `90d`; a bare number is seconds.
+fn duration(name: &'static str, value: Option<String>, default: &str) -> Result<Duration, ConfigError> {
+    let text = value.as_deref().unwrap_or(default);
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        "d" => Some(86_400),
+        _ => None,
+    };
+    let seconds = digits.parse::<u64>().ok().zip(unit).and_then(|(count, unit)| count.checked_mul(unit));
+    seconds.map(Duration::from_secs).ok_or_else(|| ConfigError::Value {
+        name,
+        value: text.to_owned(),
+        remedy: "write a number and a unit, such as 30s, 5m, 1h or 90d",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settle(args: ServeArgs, text: &str) -> Result<Config, ConfigError> {
+        Config::settle(args, Path::new("opentrail.toml"), text)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let config = settle(ServeArgs::default(), "").unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:4780");
+        assert_eq!((config.account.as_str(), config.region.as_str()), ("000000000000", "us-east-1"));
+        assert_eq!(config.data_dir, PathBuf::from("opentrail-data"));
+        assert_eq!((config.audit, config.auth), (Audit::FailClosed, Auth::Verify));
+        assert_eq!(config.delivery_interval, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let args = ServeArgs { region: Some("eu-west-1".to_owned()), ..ServeArgs::default() };
+        let text = "region = \"us-west-2\"\naccount = \"111122223333\"\nupstream = [\"http://a:1\", \"s3,sqs=http://b:2\"]\n[upstream-keys]\naccess-key-id = \"AK\"\nsecret-access-key = \"S\"";
+        let config = settle(args, text).unwrap();
+        assert_eq!((config.region.as_str(), config.account.as_str()), ("eu-west-1", "111122223333"));
+        assert_eq!(config.routes.upstream_of("s3").map(ToString::to_string).as_deref(), Some("http://b:2"));
+        assert_eq!(config.routes.upstream_of("iam").map(ToString::to_string).as_deref(), Some("http://a:1"));
+        assert!(!format!("{config:?}").contains("secret_access_key"), "secrets are not printed");
+    }
+
+    #[test]
+    fn every_bad_value_is_named_with_its_remedy() {
+        let with = |change: fn(&mut ServeArgs)| {
+            let mut args = ServeArgs::default();
+            change(&mut args);
+            settle(args, "").map(|_| ()).unwrap_err().to_string()
+        };
+        assert!(with(|a| a.account = Some("12".into())).contains("12 digits"));
+        assert!(with(|a| a.audit = Some("maybe".into())).contains("fail-closed or fail-open"));
+        assert!(with(|a| a.delivery_interval = Some("5 parsecs".into())).contains("such as 30s"));
+        assert!(with(|a| a.delivery_interval = Some("0s".into())).contains("1s to 1h"));
+        assert!(with(|a| a.upstream = vec!["moto:5000".into()]).contains("http://HOST"));
+        assert!(with(|a| a.tls_cert = Some("x".into())).contains("both or neither"));
+        let public = with(|a| (a.auth, a.listen) = (Some("trust".into()), "0.0.0.0:80".parse().ok()));
+        assert!(public.contains("loopback"));
+        assert!(settle(ServeArgs::default(), "colour = 1").unwrap_err().to_string().contains("colour"));
+    }
+}
