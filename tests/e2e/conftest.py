@@ -1,0 +1,56 @@
+"""Fixtures: an upstream per worker, an OpenTrail per story."""
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+from harness.opentrail import OpenTrail
+from harness.process import clean_environment
+from harness.upstream import Moto
+
+warnings.filterwarnings("ignore", message="Unverified HTTPS request")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_elses_settings():
+    """boto3 reads the environment: only ours counts."""
+    ours = clean_environment()
+    for key in [key for key in os.environ if key.startswith(("AWS_", "OPENTRAIL_")) and key != "OPENTRAIL_BIN"]:
+        del os.environ[key]
+    os.environ.update({key: value for key, value in ours.items() if key.startswith("AWS_")})
+
+
+@pytest.fixture(scope="session")
+def moto_process(tmp_path_factory):
+    moto = Moto(tmp_path_factory.mktemp("moto"))
+    yield moto.start()
+    moto.process.kill()
+
+
+@pytest.fixture(scope="module")
+def moto(moto_process):
+    """moto, empty at the beginning of a story."""
+    moto_process.reset()
+    return moto_process
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Makes OpenTrails in folders of their own: `house(upstream=..., auth=..., flags=[...])`; ends them with the story."""
+    made = []
+
+    def make(**options):
+        trail = OpenTrail(Path(tmp_path_factory.mktemp("opentrail")), **options)
+        made.append(trail)
+        return trail
+
+    yield make
+    failed = []
+    for trail in made:
+        try:
+            trail.end()
+        except AssertionError as error:
+            failed.append(str(error))
+    assert not failed, "\n".join(failed)

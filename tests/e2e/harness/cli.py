@@ -1,0 +1,36 @@
+"""The unmodified AWS CLI, as a newcomer runs it."""
+
+import json
+import subprocess
+
+from .process import clean_environment, tool
+
+
+class Answer:
+    def __init__(self, done):
+        self.code = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr.decode(errors="replace")
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+class Cli:
+    """`aws` with an endpoint and a credentials file, and nothing else of ours."""
+
+    def __init__(self, url, credentials, **more):
+        self.env = clean_environment(
+            AWS_ENDPOINT_URL=url, AWS_SHARED_CREDENTIALS_FILE=str(credentials), AWS_MAX_ATTEMPTS="1", **more
+        )
+
+    def run(self, *words, stdin=None):
+        done = subprocess.run([tool("aws"), *map(str, words)], env=self.env, input=stdin, capture_output=True, timeout=120)
+        return Answer(done)
+
+    def __call__(self, *words, stdin=None):
+        """Runs and must succeed."""
+        answer = self.run(*words, stdin=stdin)
+        assert answer.code == 0, f"aws {' '.join(map(str, words))} ended with {answer.code}: {answer.err}"
+        return answer

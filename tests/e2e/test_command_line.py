@@ -1,0 +1,64 @@
+"""Usage errors end with 2, failures with 1, each with one clear line; help teaches."""
+
+import socket
+import subprocess
+
+import pytest
+
+from harness.opentrail import binary
+from harness.process import clean_environment
+
+
+def run(*words, timeout=20, **env):
+    return subprocess.run([binary(), *map(str, words)], env=clean_environment(**env), capture_output=True, text=True, timeout=timeout)
+
+
+def test_help_names_the_commands_and_flags():
+    help_ = run("--help")
+    assert help_.returncode == 0 and all(word in help_.stdout for word in ("serve", "record", "lookup"))
+    serve = run("serve", "--help").stdout
+    for flag in ("--data-dir", "--listen", "--account", "--region", "--upstream", "--audit", "--auth", "--delivery-interval"):
+        assert flag in serve
+    assert "OPENTRAIL_LISTEN" in serve and "127.0.0.1:4780" in serve
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["serve", "--no-such-flag"],
+        ["serve", "--listen", "nonsense"],
+        ["serve", "--account", "12"],
+        ["serve", "--auth", "maybe"],
+        ["serve", "--audit", "sometimes"],
+        ["serve", "--delivery-interval", "soon"],
+        ["serve", "--upstream", "not a url"],
+        ["no-such-command"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_is_told_and_ends_with_2(words, tmp_path):
+    more = ["--data-dir", tmp_path / "data"] if words[0] == "serve" else []
+    done = run(*words, *more)
+    assert done.returncode == 2, done.stderr
+    assert words[-1].split("=")[0] in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_port_that_is_taken_is_told_and_ends_with_1(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run("serve", "--data-dir", tmp_path / "data", "--listen", address)
+    assert done.returncode == 1 and address in done.stderr and "panicked" not in done.stderr
+
+
+def test_a_folder_that_another_one_uses_is_told_and_ends_with_1(house):
+    trail = house().start()
+    done = run("serve", "--data-dir", trail.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1 and str(trail.data) in done.stderr
+    assert trail.ready()
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_ends_with_1(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("serve", "--data-dir", tmp_path / "file", "--listen", "127.0.0.1:0")
+    assert done.returncode == 1 and str(tmp_path / "file") in done.stderr and "panicked" not in done.stderr

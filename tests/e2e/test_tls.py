@@ -1,0 +1,87 @@
+"""A door with a certificate: the record tells how it was opened."""
+
+import datetime
+import ipaddress
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from harness.raw import Talk, cloudtrail_call
+from harness.records import by_request, recorded
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "opentrail test")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trail(house, certificate):
+    flags = ["--tls-cert", certificate / "cert.pem", "--tls-key", certificate / "key.pem"]
+    return house(scheme="https", flags=flags).start()
+
+
+def test_the_record_tells_version_cipher_and_host(trail):
+    cloudtrail = trail.client("cloudtrail")
+    record = recorded(cloudtrail, "ListTrails", by_request(cloudtrail.list_trails()))
+    details = record["tlsDetails"]
+    assert details["tlsVersion"] in ("TLSv1.2", "TLSv1.3")
+    assert details["cipherSuite"].startswith(("TLS_", "ECDHE-"))
+    assert details["clientProvidedHostHeader"] == f"127.0.0.1:{trail.port}"
+
+
+def test_http_2_is_agreed_on_and_recorded_too(trail):
+    headers, body = cloudtrail_call("DescribeTrails", **{"User-Agent": "two-over-tls/1"})
+    with httpx.Client(http2=True, verify=False) as http:
+        answer = http.post(trail.url + "/", headers=headers, content=body)
+    assert answer.http_version == "HTTP/2" and answer.status_code == 200
+    record = recorded(trail.client("cloudtrail"), "DescribeTrails", lambda record: record["userAgent"] == "two-over-tls/1")
+    assert record["tlsDetails"]["tlsVersion"] == "TLSv1.3"
+
+
+def test_objects_pass_both_ways(trail):
+    s3 = trail.client("s3")
+    s3.create_bucket(Bucket="over-tls")
+    s3.put_object(Bucket="over-tls", Key="k", Body=b"x" * 3_000_000)
+    assert s3.get_object(Bucket="over-tls", Key="k")["Body"].read() == b"x" * 3_000_000
+
+
+def test_plain_http_on_the_tls_port_is_turned_away(trail):
+    with Talk(trail.port) as talk:
+        talk.say(b"GET /_opentrail/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        heard = talk.hear()
+    assert heard is not None and b" 200 " not in heard
+    assert trail.ready()
+
+
+@pytest.mark.parametrize("broken", ["cert.pem", "key.pem"])
+def test_a_certificate_that_cannot_be_used_is_told(house, certificate, tmp_path, broken):
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).write_bytes(b"nonsense" if name == broken else (certificate / name).read_bytes())
+    trail = house(scheme="https", flags=["--tls-cert", tmp_path / "cert.pem", "--tls-key", tmp_path / "key.pem"])
+    trail.process.spawn()
+    assert trail.process.child.wait(20) == 1
+    assert broken in trail.process.said()
