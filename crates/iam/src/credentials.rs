@@ -122,9 +122,10 @@ mod tests {
     fn the_account_can_be_read_out_of_the_key_id() {
         for account in ["123456789012", "000000000000", "999999999999"] {
             let id = made(account).access_key_id;
-            let bits = id[4..].bytes().take(10).fold(0u64, |bits, digit| {
-                bits << 5 | BASE32.iter().position(|&known| known == digit).unwrap() as u64
-            });
+            let bits = id[4..]
+                .bytes()
+                .take(10)
+                .fold(0u64, |bits, digit| bits << 5 | BASE32.iter().position(|&known| known == digit).unwrap() as u64);
             assert_eq!(format!("{:012}", (bits >> 2 & 0x7fff_ffff_ff80) >> 7), account);
         }
     }
