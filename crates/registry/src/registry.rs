@@ -303,6 +303,8 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 /// Opens the database, takes its lock, and lays it out when it is new.
 fn prepare(path: &Path) -> Result<Connection, RegistryError> {
     let mut database = Connection::open(path)?;
+    // Whoever has the file keeps it: waiting would only hide that.
+    database.busy_timeout(std::time::Duration::ZERO)?;
     // One process at a time: the maps in memory are then the truth, and no shared-memory file is needed.
     database.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     database.pragma_update(None, "journal_mode", "WAL")?;

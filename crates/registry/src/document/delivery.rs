@@ -17,6 +17,10 @@ pub struct DeliveryState {
     /// byte, when the process dies in between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingCut>,
+    /// The stop of logging (its time, as in [`Logging::stopped_ms`](crate::Logging::stopped_ms)) up to which all is
+    /// delivered: until the next start there is nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_ms: Option<u64>,
     /// What GetTrailStatus says.
     #[serde(default)]
     pub status: DeliveryStatus,
@@ -56,6 +60,7 @@ impl DeliveryState {
             trail_created_ms: trail.created_ms,
             next: 0,
             pending: None,
+            finished_ms: None,
             status: DeliveryStatus::default(),
         }
     }

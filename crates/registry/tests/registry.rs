@@ -1,0 +1,332 @@
+//! The registry through its door: versions, conflicts, watching, and what survives.
+
+use opentrail_registry::{Expected, Meta, Position, Registry, RegistryError, Trail, Version};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("registry.sqlite");
+    (folder, path)
+}
+
+fn position(follower: &str, next: u64) -> Position {
+    Position { follower: follower.to_owned(), next }
+}
+
+#[test]
+fn a_change_on_an_old_version_is_a_conflict_and_changes_nothing() {
+    let (_folder, path) = folder();
+    let registry = Registry::open(&path).unwrap();
+    let first = registry.put(position("lake", 1), Expected::Absent).unwrap();
+    let second = registry.put(position("lake", 2), first).unwrap();
+    assert!(second > first);
+    let conflict = |result: Result<Version, RegistryError>| match result {
+        Err(RegistryError::Conflict { kind: "position", key, found }) if key == "lake" => found,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(conflict(registry.put(position("lake", 3), first)), Some(second));
+    assert_eq!(conflict(registry.put(position("lake", 3), Expected::Absent)), Some(second));
+    assert_eq!(conflict(registry.delete::<Position>("lake", first).map(|()| first)), Some(second));
+    assert_eq!(registry.get::<Position>("lake").unwrap().unwrap().next, 2);
+    registry.delete::<Position>("lake", second).unwrap();
+    assert_eq!(conflict(registry.put(position("lake", 3), second)), None);
+    assert!(registry.get::<Position>("lake").unwrap().is_none());
+}
+
+#[test]
+fn a_version_never_returns_even_after_delete_and_reopening() {
+    let (_folder, path) = folder();
+    let registry = Registry::open(&path).unwrap();
+    let first = registry.put(position("lake", 1), Expected::Absent).unwrap();
+    registry.delete::<Position>("lake", first).unwrap();
+    drop(registry);
+    let registry = Registry::open(&path).unwrap();
+    let second = registry.put(position("lake", 1), Expected::Absent).unwrap();
+    assert!(second > first);
+}
+
+#[test]
+fn an_update_is_tried_again_until_nobody_was_faster() {
+    let (_folder, path) = folder();
+    let registry = Registry::open(&path).unwrap();
+    registry.put(position("lake", 0), Expected::Absent).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let count = |position: &mut Position| -> Result<(), RegistryError> {
+                        position.next += 1;
+                        Ok(())
+                    };
+                    registry.update("lake", count).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(registry.get::<Position>("lake").unwrap().unwrap().next, 100);
+    let missing = registry.update("nobody", |_: &mut Position| Ok::<(), RegistryError>(()));
+    assert!(matches!(missing, Err(RegistryError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn a_watch_fires_after_the_change_can_be_seen_and_only_for_its_kind() {
+    let (_folder, path) = folder();
+    let registry = Registry::open(&path).unwrap();
+    let mut watch = registry.watch::<Position>().unwrap();
+    let meta = Meta { account_id: "111122223333".to_owned(), created_ms: 1 };
+    registry.put(meta, Expected::Absent).unwrap();
+    assert!(!watch.has_changed().unwrap());
+    let other = registry.clone();
+    let writer = std::thread::spawn(move || other.put(position("lake", 7), Expected::Absent).unwrap());
+    watch.changed().await.unwrap();
+    assert_eq!(registry.get::<Position>("lake").unwrap().unwrap().next, 7);
+    let version = writer.join().unwrap();
+    assert!(!watch.has_changed().unwrap());
+    registry.delete::<Position>("lake", version).unwrap();
+    watch.changed().await.unwrap();
+    assert!(registry.list::<Position>().unwrap().is_empty());
+}
+
+#[test]
+fn only_its_owner_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = folder();
+    std::fs::write(&path, b"").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let registry = Registry::open(&path).unwrap();
+    registry.put(position("lake", 1), Expected::Absent).unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+    }
+}
+
+#[test]
+fn a_second_process_is_told_that_the_file_is_in_use() {
+    let (_folder, path) = folder();
+    let registry = Registry::open(&path).unwrap();
+    let error = Registry::open(&path).err().unwrap();
+    assert!(matches!(&error, RegistryError::InUse(file) if *file == path), "{error}");
+    drop(registry);
+    Registry::open(&path).unwrap();
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_left_alone() {
+    let (_folder, path) = folder();
+    drop(Registry::open(&path).unwrap());
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.pragma_update(None, "user_version", 99).unwrap();
+    drop(database);
+    let error = Registry::open(&path).err().unwrap();
+    assert!(matches!(error, RegistryError::Layout { found: 99, .. }), "{error}");
+}
+
+#[test]
+fn what_is_no_registry_is_refused() {
+    let (_folder, path) = folder();
+    std::fs::write(&path, vec![b'x'; 8192]).unwrap();
+    assert!(matches!(Registry::open(&path), Err(RegistryError::Database(_))));
+    assert!(matches!(Registry::open(&path.join("no/folder")), Err(RegistryError::Open { .. })));
+}
+
+#[test]
+fn an_unreadable_document_is_named() {
+    let (_folder, path) = folder();
+    drop(Registry::open(&path).unwrap());
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute("INSERT INTO documents VALUES ('position', 'lake', 1, '{\"form\":1}')", []).unwrap();
+    drop(database);
+    let registry = Registry::open(&path).unwrap();
+    match registry.get::<Position>("lake") {
+        Err(RegistryError::Unreadable { key, .. }) => assert_eq!(key, "lake"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_document_has_a_limit() {
+    let (_folder, path) = folder();
+    let registry = Registry::open(&path).unwrap();
+    let result = registry.put(position(&"x".repeat(Registry::BODY_MAX), 1), Expected::Absent);
+    assert!(matches!(result, Err(RegistryError::TooLarge { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn it_is_a_map_that_survives(steps in proptest::collection::vec((0usize..4, 0u8..5, any::<u32>()), 1..40)) {
+        let (_folder, path) = folder();
+        let mut registry = Registry::open(&path).unwrap();
+        let mut model: BTreeMap<String, (Version, u64)> = BTreeMap::new();
+        for (key, action, value) in steps {
+            let key = ["a", "b", "c", "ü"][key].to_owned();
+            let found = model.get(&key).copied();
+            match (action, found) {
+                (0, _) => {
+                    drop(registry);
+                    registry = Registry::open(&path).unwrap();
+                }
+                (1, Some((version, _))) => {
+                    registry.delete::<Position>(&key, version).unwrap();
+                    model.remove(&key);
+                }
+                (_, found) => {
+                    let expected = found.map_or(Expected::Absent, |(version, _)| version.into());
+                    let version = registry.put(position(&key, u64::from(value)), expected).unwrap();
+                    model.insert(key, (version, u64::from(value)));
+                }
+            }
+            let all: BTreeMap<String, (Version, u64)> = registry
+                .list::<Position>()
+                .unwrap()
+                .into_iter()
+                .map(|found| (found.follower.clone(), (found.version, found.next)))
+                .collect();
+            prop_assert_eq!(&all, &model);
+        }
+    }
+}
+
+/// Every sample ever stored reads as it was meant: a changed form must keep these files and add its own.
+mod samples {
+    use super::*;
+    use event::Identity;
+    use opentrail_registry::{
+        AccessKey, DeliveryState, DeliveryStatus, Document, KeyStatus, LearnedIdentity, Logging, PendingCut, Period,
+        Secret, Tag,
+    };
+
+    fn trail() -> Trail {
+        Trail {
+            name: "main".to_owned(),
+            home_region: "eu-west-1".to_owned(),
+            account_id: "111122223333".to_owned(),
+            s3_bucket_name: "audit".to_owned(),
+            s3_key_prefix: Some("ct".to_owned()),
+            sns_topic_name: Some("told".to_owned()),
+            sns_topic_arn: Some("arn:aws:sns:eu-west-1:111122223333:told".to_owned()),
+            include_global_service_events: true,
+            is_multi_region_trail: true,
+            log_file_validation_enabled: true,
+            cloud_watch_logs_log_group_arn: None,
+            cloud_watch_logs_role_arn: None,
+            kms_key_id: None,
+            is_organization_trail: false,
+            recursive_logging: true,
+            tags: vec![
+                Tag { key: "team".to_owned(), value: Some("audit".to_owned()) },
+                Tag { key: "bare".to_owned(), value: None },
+            ],
+            created_ms: 1_768_471_323_000,
+            logging: Logging {
+                started_ms: Some(1_768_471_400_000),
+                stopped_ms: Some(1_768_471_390_000),
+                periods: vec![
+                    Period { from: 7, stopped_ms: Some(1_768_471_390_000) },
+                    Period { from: 12, stopped_ms: None },
+                ],
+            },
+        }
+    }
+
+    /// Reads the sample of a kind from the folder of a form, by storing its text as an earlier program would have.
+    fn check<T: Document + PartialEq + std::fmt::Debug>(form: &str, expected: T) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(form).join(format!("{}.json", T::KIND));
+        let body = std::fs::read_to_string(&file).unwrap();
+        let (_folder, path) = folder();
+        drop(Registry::open(&path).unwrap());
+        let database = rusqlite::Connection::open(&path).unwrap();
+        let row = rusqlite::params![T::KIND, expected.key(), body.trim_end()];
+        database.execute("INSERT INTO documents VALUES (?1, ?2, 1, ?3)", row).unwrap();
+        drop(database);
+        let registry = Registry::open(&path).unwrap();
+        let found = registry.get::<T>(&expected.key()).unwrap().unwrap();
+        assert_eq!(*found.document, expected, "{}", file.display());
+        // What is written today reads back the same, too.
+        registry.delete::<T>(&expected.key(), found.version).unwrap();
+        registry.put(expected, Expected::Absent).unwrap();
+        drop(registry);
+        let registry = Registry::open(&path).unwrap();
+        assert_eq!(registry.list::<T>().unwrap()[0].document, found.document);
+    }
+
+    #[test]
+    fn trail_form_1() {
+        check("v1", trail());
+    }
+
+    #[test]
+    fn delivery_state_form_1() {
+        check(
+            "v1",
+            DeliveryState {
+                trail_arn: trail().arn(),
+                trail_created_ms: trail().created_ms,
+                next: 42,
+                pending: Some(PendingCut { to: 50, delivery_ms: 1_768_471_500_000, trail: trail() }),
+                finished_ms: Some(1_768_471_390_000),
+                status: DeliveryStatus {
+                    latest_delivery_ms: Some(1_768_471_450_000),
+                    latest_attempt_ms: Some(1_768_471_500_000),
+                    latest_error: Some("NoSuchBucket".to_owned()),
+                },
+            },
+        );
+    }
+
+    #[test]
+    fn access_key_form_1() {
+        check(
+            "v1",
+            AccessKey {
+                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+                secret: Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
+                user_name: "admin".to_owned(),
+                principal_id: "AIDACKCEVSQ6C2EXAMPLE".to_owned(),
+                account_id: "111122223333".to_owned(),
+                status: KeyStatus::Active,
+                created_ms: 1_768_471_323_000,
+            },
+        );
+    }
+
+    #[test]
+    fn learned_identity_form_1() {
+        check(
+            "v1",
+            LearnedIdentity {
+                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+                identity: Identity::iam_user("111122223333", "jo", "AIDACKCEVSQ6C2EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
+                expires_ms: Some(1_768_474_923_000),
+            },
+        );
+    }
+
+    #[test]
+    fn position_form_1() {
+        check("v1", position("lake", 42));
+    }
+
+    #[test]
+    fn meta_form_1() {
+        check("v1", Meta { account_id: "111122223333".to_owned(), created_ms: 1_768_471_323_000 });
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let key = AccessKey {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret: Secret::new("wJalrXUtnFEMI".to_owned()),
+            user_name: "admin".to_owned(),
+            principal_id: "AIDA".to_owned(),
+            account_id: "111122223333".to_owned(),
+            status: KeyStatus::Active,
+            created_ms: 0,
+        };
+        assert!(!format!("{key:?}").contains("wJalr"), "{key:?}");
+    }
+}
