@@ -118,7 +118,6 @@ pub(crate) struct Lookup {
     endpoint: Words,
     target: Words,
     version: Words,
-    service_id: Words,
 }
 
 /// Words and the services that they name, sorted.
@@ -147,7 +146,6 @@ impl Lookup {
             endpoint: words(ServiceInfo::endpoint_prefix),
             target: words(ServiceInfo::target_prefix),
             version: words(ServiceInfo::api_version),
-            service_id: words(ServiceInfo::service_id),
         }
     }
 
@@ -165,9 +163,5 @@ impl Lookup {
 
     pub(crate) fn by_version(&self, version: &str) -> impl Iterator<Item = ServiceId> + '_ {
         self.version.find(version)
-    }
-
-    pub(crate) fn by_service_id(&self, service_id: &str) -> impl Iterator<Item = ServiceId> + '_ {
-        self.service_id.find(service_id)
     }
 }
