@@ -1,1 +1,35 @@
-fn main() {}
+//! The front door: parse, run, exit code.
+
+mod app;
+mod cli;
+mod config;
+mod first_start;
+mod identities;
+#[cfg(feature = "lake")]
+mod lake;
+mod objects;
+mod pages;
+mod services;
+mod telemetry;
+mod tls;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Exit codes of the contract: 0 done, 1 failed, 2 bad usage (clap's own, too).
+const FAILED: u8 = 1;
+const BAD_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match cli::Cli::parse().command {
+        cli::Command::Serve(args) => cli::serve::run(args),
+        cli::Command::Record(args) => cli::record::run(args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("opentrail: {error:#}");
+            ExitCode::from(if error.is::<config::ConfigError>() { BAD_USAGE } else { FAILED })
+        }
+    }
+}

@@ -20,6 +20,8 @@ pub struct Routes {
     by_service: HashMap<String, usize>,
     /// Upstream of every other service.
     default: Option<usize>,
+    /// Nothing is answered here: a private recorder in front of somebody else's house.
+    nothing_local: bool,
 }
 
 /// `--upstream` values that contradict each other.
@@ -74,6 +76,12 @@ impl Routes {
         Ok(routes)
     }
 
+    /// The same routes with no service and no page of our own: every call goes to an upstream.
+    #[must_use]
+    pub fn with_nothing_local(self) -> Routes {
+        Routes { nothing_local: true, ..self }
+    }
+
     /// The upstreams, in the order of [`Destination::Upstream`]'s index.
     pub fn upstreams(&self) -> &[Upstream] {
         &self.upstreams
@@ -89,7 +97,7 @@ impl Routes {
 
     /// Who answers a request for `path`, that is a call to `service` as far as its head tells.
     pub(crate) fn destination(&self, path: &str, service: Option<&Service>) -> Destination {
-        if path.starts_with(OWN_PREFIX) || path == OWN_PREFIX.trim_end_matches('/') {
+        if !self.nothing_local && (path.starts_with(OWN_PREFIX) || path == OWN_PREFIX.trim_end_matches('/')) {
             return Destination::Own;
         }
         match service {
@@ -100,13 +108,14 @@ impl Routes {
     }
 
     fn by_names(&self, names: &[&str]) -> Destination {
-        if names.first().is_some_and(|name| ALWAYS_LOCAL.contains(name)) {
+        let is_local = |names: &[&str], local: &[&str]| !self.nothing_local && names.first().is_some_and(|name| local.contains(name));
+        if is_local(names, &ALWAYS_LOCAL) {
             return Destination::Local;
         }
         let named = names.iter().find_map(|name| self.by_service.get(*name)).copied();
         match named.or(self.default) {
             Some(index) => Destination::Upstream(index),
-            None if names.first().is_some_and(|name| LOCAL_BY_DEFAULT.contains(name)) => Destination::Local,
+            None if is_local(names, &LOCAL_BY_DEFAULT) => Destination::Local,
             None => Destination::Nobody,
         }
     }
@@ -142,6 +151,13 @@ mod tests {
         assert_eq!(routes.by_names(&["sqs"]), Destination::Nobody);
         assert_eq!(routes.destination("/_opentrail/health", None), Destination::Own);
         assert_eq!(routes.destination("/_opentrailer/x", None), Destination::Nobody);
+    }
+
+    #[test]
+    fn a_private_recorder_answers_nothing_itself() {
+        let routes = routes(&[("", "http://a:1")]).unwrap().with_nothing_local();
+        assert_eq!(routes.by_names(&["cloudtrail"]), Destination::Upstream(0));
+        assert_eq!(routes.destination("/_opentrail/health", None), Destination::Upstream(0));
     }
 
     #[test]

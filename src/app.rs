@@ -1,0 +1,279 @@
+//! Config → App → running: the only place where rooms are wired together, in an order that can be read aloud.
+
+use crate::config::Config;
+use crate::first_start;
+use crate::identities::HouseIdentities;
+use crate::objects::{self, EmbeddedBuckets, TrailBuckets};
+use crate::pages::{HouseVitals, Pages};
+use crate::services::{House, Services};
+use anyhow::Context;
+use capture::{Bound, Edge, Identities, Recorder, RecorderConfig, Running};
+use event::EventTime;
+use iam::Keys;
+use journal::{FollowOptions, Journal, Options, RetainPolicy, Seq};
+use prometheus_client::registry::Registry as MetricsRegistry;
+use registry::{Expected, Meta, Registry};
+use s3::{S3Api, Store};
+use serve::{CloudTrail, Health};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use trail::{Delivery, DeliveryOptions, LogBucket};
+
+/// How long calls in flight may take after SIGTERM.
+const EDGE_GRACE: Duration = Duration::from_secs(30);
+/// How often the journal is relieved of what nobody needs.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// A house with the lights on.
+pub struct App {
+    config: Config,
+    address: SocketAddr,
+    edge: Running,
+    delivery: Arc<Delivery>,
+    #[cfg(feature = "lake")]
+    history: crate::lake::Running,
+    journal: Journal,
+    started: Arc<AtomicBool>,
+    chores: tokio::task::JoinHandle<()>,
+}
+
+impl App {
+    /// Opens everything below the data folder, starts every reader, then opens the door.
+    pub async fn start(config: Config) -> anyhow::Result<App> {
+        // What is kept.
+        let folder = &config.data_dir;
+        private_folder(folder)?;
+        let registry = Registry::open(&folder.join("registry"))?;
+        check_account(&registry, &config)?;
+        let administrator = iam::ensure_administrator(
+            &registry,
+            &config.account,
+            &config.region,
+            &folder.join("credentials"),
+            now_ms(),
+        )?;
+        let journal = Journal::open(&folder.join("journal"), Options::default())?;
+        let keys = Keys::of(&registry)?;
+        let identities = HouseIdentities::open(&registry, EventTime((now_ms() / 1000) as i64))?;
+
+        // Where log files go.
+        let s3_upstream = config.routes.upstream_of("s3").map(ToString::to_string);
+        let (store, buckets): (Option<Store>, Arc<dyn LogBucket>) = match s3_upstream {
+            Some(endpoint) => (None, objects::upstream(&config, endpoint, &administrator.key)?),
+            None => {
+                let store = Store::open(&folder.join("s3"))?;
+                (Some(store.clone()), Arc::new(EmbeddedBuckets { store, region: config.region.clone() }))
+            }
+        };
+        first_start::ensure_trail(&registry, &config, journal.end().0, now_ms())?;
+        let bucket = first_start::default_bucket(&config.account);
+        let making_bucket = first_start::ensure_bucket(Arc::clone(&buckets), bucket);
+        if store.is_some() {
+            making_bucket.await;
+        } else {
+            tokio::spawn(making_bucket);
+        }
+
+        // Who reads the journal.
+        let delivery = Arc::new(Delivery::start(
+            &journal,
+            &registry,
+            Arc::clone(&buckets),
+            DeliveryOptions {
+                interval: config.delivery_interval,
+                follow: FollowOptions::default(),
+                now_ms: Arc::new(now_ms),
+            },
+        )?);
+        #[cfg(feature = "lake")]
+        let history = crate::lake::Running::start(&journal)?;
+
+        // What answers here.
+        let started = Arc::new(AtomicBool::new(false));
+        let mut figures = MetricsRegistry::default();
+        let metrics = capture::Metrics::default();
+        metrics.register(&mut figures);
+        journal.metrics().register(&mut figures);
+        let vitals = HouseVitals {
+            journal: journal.clone(),
+            started: Arc::clone(&started),
+            statuses: {
+                let delivery = Arc::clone(&delivery);
+                #[cfg(feature = "lake")]
+                let history = history.handle();
+                Box::new(move || {
+                    #[cfg_attr(not(feature = "lake"), allow(unused_mut))]
+                    let mut statuses = delivery.statuses();
+                    #[cfg(feature = "lake")]
+                    statuses.push(history.status());
+                    statuses
+                })
+            },
+        };
+        let health = Health::new(env!("CARGO_PKG_VERSION"), Arc::new(vitals), Arc::new(figures));
+        #[cfg(feature = "lake")]
+        let lookups: Option<Arc<dyn serve::History>> = Some(history.lookups());
+        #[cfg(not(feature = "lake"))]
+        let lookups: Option<Arc<dyn serve::History>> = None;
+        let house = House {
+            cloudtrail: CloudTrail::new(
+                &registry,
+                Arc::new(TrailBuckets(Arc::clone(&buckets))),
+                Arc::new(Tail(journal.clone())),
+                lookups,
+            )?,
+            s3: store.map(|store| s3_api(store, &config, keys.clone())).transpose()?,
+            keys,
+            identities: identities.clone() as Arc<dyn Identities>,
+            auth: config.auth,
+            account: config.account.clone(),
+            region: config.region.clone(),
+        };
+
+        // The door.
+        let recorder = Recorder::new(
+            aws::Catalog::embedded(),
+            RecorderConfig {
+                account_id: config.account.clone(),
+                region: config.region.clone(),
+                record_unauthenticated: config.record_unauthenticated,
+            },
+            identities,
+            || uuid::Uuid::new_v4().as_u128(),
+        );
+        let bound = Bound::bind(config.listen)
+            .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
+        let address = bound.address()?;
+        let edge = bound.start(Edge {
+            recorder: Arc::new(recorder),
+            appender: journal.appender(),
+            audit: config.audit,
+            routes: config.routes.clone(),
+            local: Arc::new(Services(Arc::new(house))),
+            own: Arc::new(Pages(Arc::new(health))),
+            metrics,
+            tls: config.tls.as_ref().map(|(cert, key)| crate::tls::server(cert, key)).transpose()?,
+            threads: config.threads,
+        })?;
+        let chores = tokio::spawn(retain(journal.clone(), Arc::clone(&delivery), config.retention));
+        #[cfg(feature = "lake")]
+        history.caught_up().await;
+        started.store(true, Ordering::Release);
+        Ok(App {
+            config,
+            address,
+            edge,
+            delivery,
+            #[cfg(feature = "lake")]
+            history,
+            journal,
+            started,
+            chores,
+        })
+    }
+
+    /// What it runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes the door, lets the calls in flight finish, delivers what is gathered, and closes the journal.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.started.store(false, Ordering::Release);
+        self.chores.abort();
+        let edge = self.edge;
+        tokio::task::spawn_blocking(move || edge.drain(EDGE_GRACE)).await?;
+        self.delivery.drain().await;
+        #[cfg(feature = "lake")]
+        self.history.stop().await;
+        let journal = self.journal;
+        tokio::task::spawn_blocking(move || journal.close()).await??;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// The end of the journal, for StartLogging and StopLogging.
+struct Tail(Journal);
+
+impl serve::JournalTail for Tail {
+    fn end(&self) -> Seq {
+        self.0.end()
+    }
+}
+
+/// Forgets what is old and delivered.
+async fn retain(journal: Journal, delivery: Arc<Delivery>, retention: Duration) {
+    let mut ticks = tokio::time::interval(RETAIN_EVERY);
+    loop {
+        ticks.tick().await;
+        let older_than_ms = now_ms().checked_sub(u64::try_from(retention.as_millis()).unwrap_or(u64::MAX));
+        let Some(older_than_ms) = older_than_ms else { continue };
+        let before = Some(delivery.keep_from().unwrap_or(journal.end()));
+        let policy = RetainPolicy { before, older_than_ms: Some(older_than_ms), max_bytes: None };
+        let journal = journal.clone();
+        match tokio::task::spawn_blocking(move || journal.retain(&policy)).await {
+            Ok(Ok(retained)) if retained.segments > 0 => {
+                tracing::info!(segments = retained.segments, bytes = retained.bytes, "old journal segments removed");
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "old journal segments could not be removed"),
+            Err(error) => tracing::error!(%error, "retention failed"),
+        }
+    }
+}
+
+/// The data folder, readable by its owner alone.
+fn private_folder(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make the data folder {}; choose another with --data-dir", folder.display()))
+}
+
+/// A data folder belongs to one account: its files and its history carry the number.
+fn check_account(registry: &Registry, config: &Config) -> anyhow::Result<()> {
+    match registry.get::<Meta>(Meta::KEY)? {
+        None => {
+            registry.put(Meta { account_id: config.account.clone(), created_ms: now_ms() }, Expected::Absent)?;
+            Ok(())
+        }
+        Some(meta) if meta.account_id == config.account => Ok(()),
+        Some(meta) => anyhow::bail!(
+            "{} belongs to account {}, not {}; start with --account {} or choose another --data-dir",
+            config.data_dir.display(),
+            meta.account_id,
+            config.account,
+            meta.account_id,
+        ),
+    }
+}
+
+fn s3_api(store: Store, config: &Config, keys: Keys) -> anyhow::Result<S3Api> {
+    let auth = match config.auth {
+        crate::config::Auth::Trust => s3::Auth::Trust,
+        crate::config::Auth::Verify => {
+            let lookup = move |id: &str| {
+                let key = keys.find(id).filter(|key| key.status == registry::KeyStatus::Active)?;
+                Some(key.secret.expose().to_owned())
+            };
+            s3::Auth::Verify(Arc::new(lookup))
+        }
+    };
+    Ok(S3Api::new(store, s3::Settings { account_id: config.account.clone(), region: config.region.clone(), auth })?)
+}
+
+/// The wall clock, in milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,66 @@
+//! `opentrail serve`.
+
+use crate::app::App;
+use crate::cli::ServeArgs;
+use crate::config::{Auth, Config};
+use crate::telemetry;
+use std::process::ExitCode;
+
+/// Runs the server until it is told to stop.
+pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = Config::load(args)?;
+    telemetry::start(config.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("house").enable_all().build()?;
+    runtime.block_on(async {
+        let stop = stop_signal()?;
+        let app = App::start(config).await?;
+        println!("{}", greeting(&app));
+        stop.await;
+        app.stop().await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves at SIGTERM or SIGINT. The handlers stand before anything starts, so that no signal is missed.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: calls in flight finish, open log files are delivered");
+    })
+}
+
+/// Where to go next.
+fn greeting(app: &App) -> String {
+    let config = app.config();
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let endpoint = format!("{scheme}://{}", app.address());
+    let upstreams: Vec<String> = config.routes.upstreams().iter().map(ToString::to_string).collect();
+    let upstreams = if upstreams.is_empty() { "none, S3 is embedded".to_owned() } else { upstreams.join(", ") };
+    let credentials = config.data_dir.join("credentials");
+    let trust = if config.auth == Auth::Trust { "  (any key is accepted)" } else { "" };
+    format!(
+        "OpenTrail {} records at {endpoint}\n\
+         \n\
+         account {}, Region {}, upstream {upstreams}\n\
+         log files go to s3://{}/AWSLogs/{}/CloudTrail/ every {:?}\n\
+         \n\
+         In another terminal:\n\
+         \n    export AWS_ENDPOINT_URL={endpoint}\
+         \n    export AWS_SHARED_CREDENTIALS_FILE={}{trust}\
+         \n    aws s3 mb s3://my-bucket\
+         \n    aws cloudtrail lookup-events --max-results 5\
+         \n\n    {endpoint}/_opentrail/  health, ready, metrics",
+        env!("CARGO_PKG_VERSION"),
+        config.account,
+        config.region,
+        crate::first_start::default_bucket(&config.account),
+        config.account,
+        config.delivery_interval,
+        credentials.display(),
+    )
+}

@@ -1,0 +1,161 @@
+//! Where log files go: the store that is served here, or the upstream that owns S3.
+
+use crate::config::{Config, UpstreamKeys};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use registry::{AccessKey, Secret};
+use s3::Store;
+use std::sync::Arc;
+use trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
+
+/// The embedded store as a place for log files.
+pub struct EmbeddedBuckets {
+    /// The store.
+    pub store: Store,
+    /// Region of buckets made here.
+    pub region: String,
+}
+
+impl LogBucket for EmbeddedBuckets {
+    fn create_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+        Box::pin(async move {
+            match self.store.create_bucket(bucket, &self.region).await {
+                Ok(_) | Err(s3::StoreError::BucketExists) => Ok(()),
+                Err(error) => Err(refused(bucket, &error)),
+            }
+        })
+    }
+
+    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+        Box::pin(async move {
+            match self.store.bucket(bucket).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(refused(bucket, &error)),
+            }
+        })
+    }
+
+    fn put<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+        body: Bytes,
+        headers: ObjectHeaders,
+    ) -> BoxFuture<'a, Result<(), BucketError>> {
+        Box::pin(async move {
+            let attributes = s3::Attributes {
+                content_type: Some(headers.content_type.to_owned()),
+                content_encoding: Some(headers.content_encoding.to_owned()),
+                ..s3::Attributes::default()
+            };
+            self.store.put(bucket, key, body, attributes).await.map(|_| ()).map_err(|error| refused(bucket, &error))
+        })
+    }
+}
+
+fn refused(bucket: &str, error: &s3::StoreError) -> BucketError {
+    match error {
+        s3::StoreError::NoSuchBucket => BucketError::NoSuchBucket(bucket.to_owned()),
+        other => BucketError::Refused { code: "InternalError".to_owned(), message: other.to_string() },
+    }
+}
+
+/// The upstream that owns S3, addressed directly: our own calls are not recorded as a client's.
+///
+/// # Errors
+/// [`BucketError`] when the endpoint cannot be addressed.
+pub fn upstream(config: &Config, endpoint: String, administrator: &AccessKey) -> Result<Arc<dyn LogBucket>, BucketError> {
+    let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
+    let keys = keys.unwrap_or_else(|| UpstreamKeys {
+        access_key_id: administrator.access_key_id.clone(),
+        secret_access_key: administrator.secret.expose().to_owned(),
+        session_token: None,
+    });
+    Ok(Arc::new(S3Endpoint::new(S3Options {
+        endpoint,
+        region: config.region.clone(),
+        access_key_id: keys.access_key_id,
+        secret: Secret::new(keys.secret_access_key),
+        session_token: keys.session_token,
+    })?))
+}
+
+/// The first link of the standard AWS chain.
+fn environment_keys() -> Option<UpstreamKeys> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    Some(UpstreamKeys {
+        access_key_id: variable("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
+        session_token: variable("AWS_SESSION_TOKEN"),
+    })
+}
+
+/// The second: the shared credentials file and its profile.
+fn profile_keys() -> Option<UpstreamKeys> {
+    let path = match std::env::var_os("AWS_SHARED_CREDENTIALS_FILE") {
+        Some(path) => std::path::PathBuf::from(path),
+        None => std::path::Path::new(&std::env::var_os("HOME")?).join(".aws/credentials"),
+    };
+    let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
+    keys_of_profile(&std::fs::read_to_string(path).ok()?, &profile)
+}
+
+fn keys_of_profile(text: &str, profile: &str) -> Option<UpstreamKeys> {
+    let mut section = "";
+    let mut values = std::collections::HashMap::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.trim();
+        } else if let Some((name, value)) = line.split_once('=').filter(|_| section == profile) {
+            values.insert(name.trim(), value.trim().to_owned());
+        }
+    }
+    Some(UpstreamKeys {
+        access_key_id: values.remove("aws_access_key_id")?,
+        secret_access_key: values.remove("aws_secret_access_key")?,
+        session_token: values.remove("aws_session_token"),
+    })
+}
+
+/// Buckets as the CloudTrail API asks for them.
+pub struct TrailBuckets(pub Arc<dyn LogBucket>);
+
+impl serve::Buckets for TrailBuckets {
+    fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, serve::BucketError>> {
+        Box::pin(async move {
+            match self.0.head_bucket(bucket).await {
+                Ok(()) => Ok(true),
+                Err(BucketError::NoSuchBucket(_)) => Ok(false),
+                Err(error) => Err(told(error)),
+            }
+        })
+    }
+
+    fn put_marker<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), serve::BucketError>> {
+        Box::pin(async move {
+            self.0.put(bucket, key, Bytes::new(), ObjectHeaders::LOG_FILE).await.map_err(told)
+        })
+    }
+}
+
+fn told(error: BucketError) -> serve::BucketError {
+    match error {
+        BucketError::NoSuchBucket(_) => serve::BucketError::Missing,
+        BucketError::Refused { code, message } => serve::BucketError::Denied(format!("{code}: {message}")),
+        BucketError::Unreachable(cause) => serve::BucketError::Unavailable(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_found_among_others() {
+        let text = "[default]\naws_access_key_id = A\naws_secret_access_key=B=\n# c\n[other]\naws_access_key_id=C\naws_secret_access_key=D\naws_session_token = E\n";
+        let keys = keys_of_profile(text, "default").unwrap();
+        assert_eq!((keys.access_key_id.as_str(), keys.secret_access_key.as_str()), ("A", "B="));
+        assert_eq!(keys_of_profile(text, "other").unwrap().session_token.as_deref(), Some("E"));
+        assert!(keys_of_profile(text, "third").is_none());
+    }
+}

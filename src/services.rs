@@ -1,0 +1,195 @@
+//! The services in the house: each call that is answered here to the room that answers it.
+
+use crate::config::Auth;
+use aws::Catalog;
+use bytes::Bytes;
+use capture::{Answer, Body, BoxError, Identities, Local, LocalCall, Reason};
+use event::{EventTime, Identity, IdentityType};
+use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt, Full, Limited};
+use iam::{Keys, Payload};
+use s3::S3Api;
+use serve::{CloudTrail, QueryCall, QueryService};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a caller may take to send the body of a call that is collected whole.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What answers here.
+pub struct House {
+    /// The CloudTrail API.
+    pub cloudtrail: CloudTrail,
+    /// The embedded store; `None` when an upstream owns S3.
+    pub s3: Option<S3Api>,
+    /// The keys kept here.
+    pub keys: Keys,
+    /// Who a key is.
+    pub identities: Arc<dyn Identities>,
+    /// Whether calls must be signed.
+    pub auth: Auth,
+    /// The house's account.
+    pub account: String,
+    /// The house's Region.
+    pub region: String,
+}
+
+/// Implements [`Local`] over a shared house.
+pub struct Services(pub Arc<House>);
+
+impl Local for Services {
+    fn call(&self, call: LocalCall) -> Answer {
+        let house = Arc::clone(&self.0);
+        Box::pin(async move { house.answer(call).await })
+    }
+}
+
+/// A call whose body has been collected, and who made it.
+struct Collected<'a> {
+    parts: &'a Parts,
+    body: Bytes,
+    service: &'static str,
+    caller: Identity,
+    region: String,
+    request_id: String,
+}
+
+impl House {
+    async fn answer(&self, call: LocalCall) -> Response<Body> {
+        let info = call.opened.and_then(|opened| opened.service()).and_then(|id| Catalog::embedded().info(id));
+        let service = info.map_or("s3", |info| info.name());
+        match (service, &self.s3) {
+            ("s3", Some(s3)) => s3.call(call.request).await,
+            _ => self.answer_collected(call, service).await,
+        }
+    }
+
+    /// Everything but S3 is small: the body is read whole, so that its signature can be verified.
+    async fn answer_collected(&self, call: LocalCall, service: &'static str) -> Response<Body> {
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let protocol = call.opened.and_then(|opened| opened.protocol()).unwrap_or(aws::Protocol::Json);
+        let refuse = |status: u16, code: &str, message: &str, reason: Option<Reason>| {
+            refusal(protocol, status, code, message, &request_id, reason)
+        };
+        let (parts, body) = call.request.into_parts();
+        let collecting = Limited::new(body, CloudTrail::MAX_BODY_BYTES).collect();
+        let body = match tokio::time::timeout(BODY_TIMEOUT, collecting).await {
+            Ok(Ok(collected)) => collected.to_bytes(),
+            Ok(Err(error)) => return refuse(413, "RequestEntityTooLargeException", &error.to_string(), None),
+            Err(_) => return refuse(408, "RequestTimeout", "The body did not arrive in time.", Some(Reason::Malformed)),
+        };
+        let caller = match self.caller(&parts, &body, service, protocol) {
+            Ok(caller) => caller,
+            Err((status, code, message)) => return refuse(status, code, &message, Some(Reason::BadSignature)),
+        };
+        let (caller, region) = (caller.0, caller.1.unwrap_or_else(|| self.region.clone()));
+        let call = Collected { parts: &parts, body, service, caller, region, request_id: request_id.clone() };
+        match service {
+            "cloudtrail" => self.cloudtrail(call).await,
+            "sts" => self.query(&call, QueryService::Sts),
+            "iam" => self.query(&call, QueryService::Iam),
+            other => {
+                let message = format!("{other} is not built in this version of OpenTrail.");
+                refuse(501, "NotImplementedException", &message, None)
+            }
+        }
+    }
+
+    async fn cloudtrail(&self, call: Collected<'_>) -> Response<Body> {
+        let target = call.parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let call = serve::Call {
+            target: target.to_owned(),
+            region: call.region,
+            account_id: self.account.clone(),
+            body: call.body,
+            now_ms,
+            request_id: call.request_id,
+        };
+        whole(self.cloudtrail.call(call).await)
+    }
+
+    fn query(&self, call: &Collected<'_>, service: QueryService) -> Response<Body> {
+        let action = aws::form_value(&call.body, "Action")
+            .or_else(|| aws::form_value(call.parts.uri.query().unwrap_or_default().as_bytes(), "Action"));
+        tracing::debug!(service = call.service, action = action.as_deref(), "query call");
+        whole(serve::answer_query(&QueryCall {
+            service,
+            action: action.as_deref(),
+            caller: &call.caller,
+            account_id: &self.account,
+            request_id: &call.request_id,
+        }))
+    }
+
+    /// Who calls, and the Region of the credential scope; or the status, code and message of a refusal.
+    fn caller(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        service: &str,
+        protocol: aws::Protocol,
+    ) -> Result<(Identity, Option<String>), (u16, &'static str, String)> {
+        let headers: Vec<(&str, &[u8])> =
+            parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let request = aws::Request {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: aws::Headers(&headers),
+        };
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = EventTime(since_epoch as i64);
+        if self.auth == Auth::Verify {
+            let hash = aws::sigv4::sha256_hex(body);
+            let payload = Payload::Sha256(&hash);
+            return match iam::verify(&request, payload, service, |id| self.keys.find(id), now) {
+                Ok(verified) => Ok((verified.identity(), Some(verified.region))),
+                Err(error) => Err((error.status(protocol, false), error.code(protocol, false), error.to_string())),
+            };
+        }
+        let Some(credential) = aws::credential(&request) else {
+            return Ok((Identity::of_type(IdentityType::Unknown), None));
+        };
+        let known = self.identities.resolve(&credential.access_key_id, now);
+        let identity = known.map_or_else(
+            || Identity {
+                account_id: Some(self.account.clone()),
+                access_key_id: Some(credential.access_key_id.to_string()),
+                ..Identity::of_type(IdentityType::Unknown)
+            },
+            |known| Identity::clone(&known),
+        );
+        let region = Some(credential.region.to_string()).filter(|region| !region.is_empty());
+        Ok((identity, region))
+    }
+}
+
+/// An error in the protocol of the call; `reason` keeps it from being recorded.
+fn refusal(
+    protocol: aws::Protocol,
+    status: u16,
+    code: &str,
+    message: &str,
+    request_id: &str,
+    reason: Option<Reason>,
+) -> Response<Body> {
+    let error = aws::error_body(protocol, false, status, code, message, "", request_id);
+    let mut response = whole(Response::new(Bytes::from(error.body)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(error.content_type));
+    for (name, value) in error.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(header::HeaderName::from_static(name), value);
+        }
+    }
+    if let Some(reason) = reason {
+        response.extensions_mut().insert(reason);
+    }
+    response
+}
+
+/// A response whose body is known as one that the edge streams.
+pub fn whole(response: Response<Bytes>) -> Response<Body> {
+    response.map(|body| Full::new(body).map_err(|never| -> BoxError { match never {} }).boxed_unsync())
+}

@@ -1,0 +1,30 @@
+//! Log lines: to standard error, filtered by `OPENTRAIL_LOG` (as `RUST_LOG`), for people or for machines.
+
+use crate::config::LogFormat;
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// What is logged where the variable says nothing.
+const DEFAULT_FILTER: &str = "info,s3s=warn,hyper=warn,rustls=warn,h2=warn";
+
+/// What is logged by a command whose output is its own.
+const QUIET_FILTER: &str = "warn";
+
+/// Starts logging for the server; called once.
+pub fn start(format: LogFormat) {
+    start_with(format, DEFAULT_FILTER);
+}
+
+/// Starts logging for a command that people run: warnings only.
+pub fn start_quiet() {
+    start_with(LogFormat::Text, QUIET_FILTER);
+}
+
+fn start_with(format: LogFormat, default: &str) {
+    let filter = EnvFilter::try_from_env("OPENTRAIL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
