@@ -1,1 +1,36 @@
-//! What leaves the building: Entry to LogFile
+//! What leaves the building: the events of every trail, as CloudTrail log files in its bucket.
+//!
+//! Takes journal entries, gives objects `AWSLogs/ACCOUNT/CloudTrail/REGION/Y/M/D/….json.gz` (`docs/formats/log-file.md`).
+//! One follower per trail, run by [`Delivery`]. It gathers the records that the trail wants, each byte for byte as the
+//! journal holds it, and cuts them into files when the delivery interval has passed, when 50 MB are together, or when
+//! the trail changes.
+//!
+//! Each event is delivered exactly once, through any crash. Before the first object of a cut is written, the cut is
+//! saved: the range of the journal, the delivery time, and the trail as it stood. Names and contents are functions of
+//! these three, so a follower that finds a saved cut makes the same files under the same names again, and only then
+//! moves on. The alternative, to ask the bucket what is there already, would need listing rights that trails do not have.
+//!
+//! Nothing is kept that cannot be rebuilt: what a follower has gathered is read again from the journal. What may be
+//! lost: a bucket that stays out of reach for 30 days (CloudTrail's own limit). What may double: files of a cut that
+//! failed half-way into one bucket before the trail was pointed at another; they are then complete in the new one.
+//!
+//! Pure: `period` and `scope` (which entries), `name` (where), `logfile` and `cut` (what). I/O: `follower`,
+//! `supervisor`, and behind [`LogBucket`] the buckets.
+
+mod bucket;
+mod cut;
+mod follower;
+mod logfile;
+mod name;
+mod period;
+mod preflight;
+mod scope;
+mod supervisor;
+
+pub use bucket::s3::{S3Endpoint, S3Options};
+pub use bucket::{BucketError, LogBucket, ObjectHeaders};
+pub use follower::NowMs;
+pub use logfile::LogFile;
+pub use name::{digest_folder, file_suffix, log_file_key, log_folder};
+pub use preflight::preflight;
+pub use supervisor::{Delivery, DeliveryOptions};

@@ -1,0 +1,72 @@
+//! The seam to where log files go.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+pub(crate) mod s3;
+
+/// Buckets that log files are written to: an S3 endpoint ([`S3Endpoint`](crate::S3Endpoint)) or the store served here.
+pub trait LogBucket: Send + Sync + 'static {
+    /// Whether the bucket is there and may be reached.
+    ///
+    /// # Errors
+    /// [`BucketError::NoSuchBucket`] when it is not there; the others.
+    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
+
+    /// Writes an object, in place of one of the same key; durable when it returns.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    fn put<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+        body: Bytes,
+        headers: ObjectHeaders,
+    ) -> BoxFuture<'a, Result<(), BucketError>>;
+}
+
+/// System metadata of an object that is written. CloudTrail sets no user metadata
+/// (`reference/trails-and-delivery.md` §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectHeaders {
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// `Content-Encoding`.
+    pub content_encoding: &'static str,
+}
+
+impl ObjectHeaders {
+    /// Those of log files, and of the markers that CreateTrail leaves.
+    pub const LOG_FILE: ObjectHeaders = ObjectHeaders { content_type: "application/json", content_encoding: "gzip" };
+}
+
+/// Why a bucket did not take what it was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BucketError {
+    /// The bucket is not there.
+    #[error("there is no bucket `{0}`: create it, or give the trail another one")]
+    NoSuchBucket(String),
+    /// The store answered with an error.
+    #[error("the bucket refused: {code}: {message}")]
+    Refused {
+        /// S3's error code, such as `AccessDenied`.
+        code: String,
+        /// What the store says about it.
+        message: String,
+    },
+    /// No answer.
+    #[error("the store cannot be reached: {0}")]
+    Unreachable(String),
+}
+
+impl BucketError {
+    /// What `LatestDeliveryError` shows: the code of S3. Timeouts never appear there.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            BucketError::NoSuchBucket(_) => Some("NoSuchBucket"),
+            BucketError::Refused { code, .. } => Some(code),
+            BucketError::Unreachable(_) => None,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Log files to any S3 endpoint.
+//!
+//! Two requests are all that delivery needs, so they are made by hand on `object_store`'s signer and HTTP client: its
+//! own `AmazonS3` cannot write a key that ends in a slash (the markers), cannot ask for a bucket, and hides error codes.
+
+use super::{BucketError, LogBucket, ObjectHeaders};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, StatusCode};
+use object_store::ClientOptions;
+use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, ReqwestConnector};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt;
+use std::time::Duration;
+
+/// An S3 endpoint, addressed in path style.
+pub struct S3Endpoint {
+    client: HttpClient,
+    credential: AwsCredential,
+    endpoint: String,
+    region: String,
+}
+
+/// Where an endpoint is and with which key it is called.
+#[derive(Clone)]
+pub struct S3Options {
+    /// `http://HOST:PORT` or `https://HOST`, without a path.
+    pub endpoint: String,
+    /// The Region that requests are signed for.
+    pub region: String,
+    /// `AKIA…` or `ASIA…`.
+    pub access_key_id: String,
+    /// What requests are signed with.
+    pub secret: registry::Secret,
+    /// Of temporary credentials.
+    pub session_token: Option<String>,
+}
+
+/// How long an object may take, and how long a connection: a slow bucket is retried, not waited for.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most that is read of an error's body, bytes.
+const ERROR_BODY_MAX: usize = 64 * 1024;
+
+/// What stays as it is in a path that is signed: unreserved characters and the slash.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+impl S3Endpoint {
+    /// A client for the endpoint. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`BucketError::Unreachable`] when the endpoint is no `http` or `https` URL.
+    pub fn new(options: S3Options) -> Result<S3Endpoint, BucketError> {
+        let endpoint = options.endpoint.trim_end_matches('/').to_owned();
+        let valid = endpoint.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.path() == "/" && uri.query().is_none()
+        });
+        if !valid {
+            return Err(BucketError::Unreachable(format!(
+                "`{endpoint}` is no S3 endpoint: write http://HOST:PORT or https://HOST"
+            )));
+        }
+        let client_options = ClientOptions::new()
+            .with_allow_http(true)
+            .with_timeout(REQUEST_TIMEOUT)
+            .with_connect_timeout(CONNECT_TIMEOUT);
+        let client = ReqwestConnector::default()
+            .connect(&client_options)
+            .map_err(|error| BucketError::Unreachable(error.to_string()))?;
+        let credential = AwsCredential {
+            key_id: options.access_key_id,
+            secret_key: options.secret.expose().to_owned(),
+            token: options.session_token,
+        };
+        Ok(S3Endpoint { client, credential, endpoint, region: options.region })
+    }
+
+    async fn send(&self, bucket: &str, request: http::request::Builder, body: Bytes) -> Result<(), BucketError> {
+        let mut request = request
+            .body(HttpRequestBody::from(body))
+            .map_err(|error| BucketError::Unreachable(format!("no request can be made: {error}")))?;
+        AwsAuthorizer::new(&self.credential, "s3", &self.region).authorize(&mut request, None);
+        let unreachable = |error: object_store::client::HttpError| BucketError::Unreachable(whole_cause(&error));
+        let response = self.client.execute(request).await.map_err(unreachable)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let mut text = Vec::new();
+        let mut chunks = response.into_body().bytes_stream();
+        while let Some(Ok(chunk)) = futures_util::StreamExt::next(&mut chunks).await {
+            text.extend_from_slice(&chunk[..chunk.len().min(ERROR_BODY_MAX - text.len())]);
+            if text.len() == ERROR_BODY_MAX {
+                break;
+            }
+        }
+        Err(refusal(bucket, status, &String::from_utf8_lossy(&text)))
+    }
+}
+
+impl LogBucket for S3Endpoint {
+    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+        let url = format!("{}/{}", self.endpoint, utf8_percent_encode(bucket, PATH));
+        let request = Request::builder().method(Method::HEAD).uri(url);
+        Box::pin(self.send(bucket, request, Bytes::new()))
+    }
+
+    fn put<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+        body: Bytes,
+        headers: ObjectHeaders,
+    ) -> BoxFuture<'a, Result<(), BucketError>> {
+        let path = format!("{bucket}/{key}");
+        let url = format!("{}/{}", self.endpoint, utf8_percent_encode(&path, PATH));
+        let request = Request::builder()
+            .method(Method::PUT)
+            .uri(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static(headers.content_type))
+            .header(CONTENT_ENCODING, HeaderValue::from_static(headers.content_encoding))
+            // The bucket policy that AWS tells people to write asks for it (§7).
+            .header("x-amz-acl", HeaderValue::from_static("bucket-owner-full-control"));
+        Box::pin(self.send(bucket, request, body))
+    }
+}
+
+impl fmt::Debug for S3Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Endpoint").field("endpoint", &self.endpoint).field("region", &self.region).finish()
+    }
+}
+
+/// What an error answer means. A HEAD answer has no body: then the status has to do.
+fn refusal(bucket: &str, status: StatusCode, body: &str) -> BucketError {
+    let code = element(body, "Code").unwrap_or(match status {
+        StatusCode::NOT_FOUND => "NoSuchBucket",
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => "AccessDenied",
+        StatusCode::MOVED_PERMANENTLY => "PermanentRedirect",
+        _ => status.canonical_reason().unwrap_or("UnknownError"),
+    });
+    if code == "NoSuchBucket" {
+        return BucketError::NoSuchBucket(bucket.to_owned());
+    }
+    let message = element(body, "Message").unwrap_or_default();
+    let message = if message.is_empty() { format!("HTTP status {status}") } else { message.to_owned() };
+    BucketError::Refused { code: code.to_owned(), message }
+}
+
+/// The text of the first element of that name in an S3 error document, which is flat.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once("</").map(|(text, _)| text)
+}
+
+/// An error with its causes: the HTTP client hides "connection refused" two levels down.
+fn whole_cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_answer_keeps_the_code_of_s3() {
+        let denied = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+        assert_eq!(
+            refusal("b", StatusCode::FORBIDDEN, denied),
+            BucketError::Refused { code: "AccessDenied".to_owned(), message: "no".to_owned() }
+        );
+        assert_eq!(refusal("b", StatusCode::NOT_FOUND, ""), BucketError::NoSuchBucket("b".to_owned()));
+        assert_eq!(refusal("b", StatusCode::SERVICE_UNAVAILABLE, "<html>").code(), Some("Service Unavailable"));
+    }
+
+    #[test]
+    fn an_endpoint_is_a_bare_url() {
+        let options = |endpoint: &str| S3Options {
+            endpoint: endpoint.to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key_id: "AKIAEXAMPLE".to_owned(),
+            secret: registry::Secret::new("secret".to_owned()),
+            session_token: None,
+        };
+        for good in ["http://127.0.0.1:9000", "https://s3.example.com/"] {
+            assert!(S3Endpoint::new(options(good)).is_ok(), "{good}");
+        }
+        for bad in ["", "127.0.0.1:9000", "ftp://x", "http://x/y", "http://x?y"] {
+            assert!(S3Endpoint::new(options(bad)).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! From entries to files: what is gathered, and what a cut makes of it.
+
+use crate::LogFile;
+use crate::name::{file_suffix, is_region, log_file_key};
+use bytes::Bytes;
+use journal::Entry;
+use registry::Trail;
+use std::collections::BTreeMap;
+use std::io;
+
+/// The most that a cut holds, bytes before compression: CloudTrail's limit of one file. Here all files of a cut share
+/// it, so that memory stays flat however many Regions there are, and no file ever needs parts.
+const CUT_BYTES_MAX: usize = 50_000_000;
+
+/// The most files that are open at once, one per Region: each holds a compressor of about 300 KiB, and a caller who
+/// makes up Regions must not be able to make up memory.
+const OPEN_FILES_MAX: usize = 64;
+
+/// Wanted entries, gathered into one file per Region.
+#[derive(Debug, Default)]
+pub(crate) struct Collection {
+    files: BTreeMap<String, OpenFile>,
+    size: usize,
+    newest_ms: u64,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    file: LogFile,
+    first: u64,
+    last: u64,
+}
+
+/// Files to be delivered: all that a trail wants of one range of the journal.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// One past the last entry of the range.
+    pub(crate) to: u64,
+    /// Delivery time, milliseconds since the epoch.
+    pub(crate) delivery_ms: u64,
+    /// When the newest record was appended, milliseconds since the epoch.
+    pub(crate) newest_ms: u64,
+    /// The files, by Region.
+    pub(crate) files: Vec<CutFile>,
+}
+
+/// One file of a cut.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CutFile {
+    region: String,
+    suffix: String,
+    /// The compressed file.
+    pub(crate) body: Bytes,
+    /// How many records it holds.
+    pub(crate) records: usize,
+}
+
+impl Collection {
+    /// Whether nothing is gathered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Whether there is room for this entry too. There always is in an empty collection.
+    pub(crate) fn has_room_for(&self, trail: &Trail, entry: &Entry) -> bool {
+        let opens = !self.files.contains_key(region_of(trail, entry));
+        self.is_empty()
+            || (self.size + LogFile::growth(&entry.event) <= CUT_BYTES_MAX
+                && !(opens && self.files.len() >= OPEN_FILES_MAX))
+    }
+
+    /// Gathers one entry.
+    ///
+    /// # Errors
+    /// None in practice: compression happens in memory.
+    pub(crate) fn add(&mut self, trail: &Trail, entry: &Entry) -> io::Result<()> {
+        let region = region_of(trail, entry);
+        if !self.files.contains_key(region) {
+            let file = LogFile::new()?;
+            self.size += file.size();
+            self.files.insert(region.to_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
+        }
+        if let Some(open) = self.files.get_mut(region) {
+            open.file.push(&entry.event)?;
+            open.last = entry.seq.0;
+            self.size += LogFile::growth(&entry.event);
+        }
+        self.newest_ms = self.newest_ms.max(entry.appended_ms);
+        Ok(())
+    }
+
+    /// Closes the files.
+    ///
+    /// # Errors
+    /// None in practice: compression happens in memory.
+    pub(crate) fn cut(self, trail: &Trail, to: u64, delivery_ms: u64) -> io::Result<Cut> {
+        let arn = trail.arn();
+        let mut files = Vec::with_capacity(self.files.len());
+        for (region, open) in self.files {
+            let suffix = file_suffix(&arn, &trail.account_id, &region, open.first, open.last);
+            let records = open.file.records();
+            files.push(CutFile { region, suffix, records, body: open.file.finish()? });
+        }
+        Ok(Cut { to, delivery_ms, newest_ms: self.newest_ms, files })
+    }
+}
+
+impl Cut {
+    /// The key of one of its files in the trail's bucket.
+    pub(crate) fn key(&self, trail: &Trail, file: &CutFile) -> String {
+        let prefix = trail.s3_key_prefix.as_deref();
+        log_file_key(prefix, &trail.account_id, &file.region, self.delivery_ms, &file.suffix)
+    }
+}
+
+/// The Region under which an entry is filed. One that cannot stand in a key is filed at home.
+fn region_of<'a>(trail: &'a Trail, entry: &'a Entry) -> &'a str {
+    let region = entry.event.region();
+    if is_region(region) { region } else { &trail.home_region }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use event::Event;
+    use flate2::read::GzDecoder;
+    use journal::Seq;
+    use proptest::prelude::*;
+    use registry::{Logging, Period};
+    use std::collections::HashSet;
+    use std::io::Read;
+
+    /// A multi-Region trail that logs from the first entry on.
+    pub(crate) fn trail() -> Trail {
+        Trail {
+            name: "main".to_owned(),
+            home_region: "eu-west-1".to_owned(),
+            account_id: "111122223333".to_owned(),
+            s3_bucket_name: "audit".to_owned(),
+            s3_key_prefix: None,
+            sns_topic_name: None,
+            sns_topic_arn: None,
+            include_global_service_events: true,
+            is_multi_region_trail: true,
+            log_file_validation_enabled: false,
+            cloud_watch_logs_log_group_arn: None,
+            cloud_watch_logs_role_arn: None,
+            kms_key_id: None,
+            is_organization_trail: false,
+            recursive_logging: true,
+            tags: Vec::new(),
+            created_ms: 1,
+            logging: Logging {
+                started_ms: Some(1),
+                stopped_ms: None,
+                periods: vec![Period { from: 0, stopped_ms: None }],
+            },
+        }
+    }
+
+    pub(crate) fn entry_of(seq: u64, appended_ms: u64, source: &str, name: &str, region: &str) -> Entry {
+        let json = format!(
+            r#"{{"eventTime":"2026-01-15T10:02:03Z","eventSource":"{source}","eventName":"{name}","awsRegion":"{region}","eventID":"{seq}","recipientAccountId":"111122223333","eventCategory":"Management"}}"#
+        );
+        Entry { seq: Seq(seq), appended_ms, event: Event::from_json(json.into()).unwrap() }
+    }
+
+    pub(crate) fn entry(seq: u64, appended_ms: u64) -> Entry {
+        entry_of(seq, appended_ms, "sqs.amazonaws.com", "CreateQueue", "eu-west-1")
+    }
+
+    /// The `eventID`s in a compressed log file.
+    pub(crate) fn ids_in(body: &[u8]) -> Vec<String> {
+        let mut text = String::new();
+        GzDecoder::new(body).read_to_string(&mut text).unwrap();
+        let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let records = file["Records"].as_array().unwrap();
+        records.iter().map(|record| record["eventID"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn cut_all(entries: &[Entry]) -> Vec<Cut> {
+        let trail = trail();
+        let mut cuts = Vec::new();
+        let mut collection = Collection::default();
+        for entry in entries {
+            if !collection.has_room_for(&trail, entry) {
+                cuts.push(std::mem::take(&mut collection).cut(&trail, entry.seq.0, 0).unwrap());
+            }
+            collection.add(&trail, entry).unwrap();
+        }
+        cuts.push(collection.cut(&trail, entries.len() as u64, 0).unwrap());
+        cuts
+    }
+
+    #[test]
+    fn a_file_is_one_line_with_the_records_as_they_are() {
+        let entries = [entry(0, 1), entry(1, 2)];
+        let cuts = cut_all(&entries);
+        let mut text = Vec::new();
+        GzDecoder::new(&cuts[0].files[0].body[..]).read_to_end(&mut text).unwrap();
+        let expected =
+            [b"{\"Records\":[", &entries[0].event.json()[..], b",", &entries[1].event.json()[..], b"]}"].concat();
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn no_cut_exceeds_fifty_megabytes() {
+        let filler = "x".repeat(900_000);
+        let entries: Vec<Entry> = (0..120)
+            .map(|seq| {
+                let json = format!(
+                    r#"{{"eventTime":"2026-01-15T10:02:03Z","eventSource":"s","eventName":"{filler}","eventID":"{seq}"}}"#
+                );
+                Entry { seq: Seq(seq), appended_ms: 0, event: Event::from_json(json.into()).unwrap() }
+            })
+            .collect();
+        let cuts = cut_all(&entries);
+        let sizes: Vec<u64> = cuts
+            .iter()
+            .flat_map(|cut| &cut.files)
+            .map(|file| io::copy(&mut GzDecoder::new(&file.body[..]), &mut io::sink()).unwrap())
+            .collect();
+        assert_eq!(cuts.iter().map(|cut| cut.to).collect::<Vec<_>>(), [55, 110, 120]);
+        assert!(sizes.iter().all(|size| *size <= CUT_BYTES_MAX as u64), "{sizes:?}");
+    }
+
+    #[test]
+    fn made_up_regions_do_not_make_memory() {
+        let entries: Vec<Entry> = (0..200).map(|seq| entry_of(seq, 0, "s", "N", &format!("made-up-{seq}"))).collect();
+        let cuts = cut_all(&entries);
+        assert!(cuts.iter().all(|cut| cut.files.len() <= OPEN_FILES_MAX));
+        assert_eq!(cuts.len(), 200usize.div_ceil(OPEN_FILES_MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_hold_every_entry_once_under_keys_of_their_own(regions in proptest::collection::vec("[a-d]|[.]{2}/", 1..300)) {
+            let entries: Vec<Entry> =
+                regions.iter().zip(0..).map(|(region, seq)| entry_of(seq, seq, "s", "N", region)).collect();
+            let (cuts, again) = (cut_all(&entries), cut_all(&entries));
+            prop_assert_eq!(&cuts, &again, "the same entries give the same files");
+            let mut keys = HashSet::new();
+            let mut ids = Vec::new();
+            for (cut, file) in cuts.iter().flat_map(|cut| cut.files.iter().map(move |file| (cut, file))) {
+                let key = cut.key(&trail(), file);
+                prop_assert!(!key.contains(".."));
+                prop_assert!(keys.insert(key));
+                let found = ids_in(&file.body);
+                prop_assert_eq!(found.len(), file.records);
+                ids.extend(found.into_iter().map(|id| id.parse::<u64>().unwrap()));
+            }
+            ids.sort_unstable();
+            prop_assert_eq!(ids, (0..entries.len() as u64).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The delivery of one trail: the only I/O between entries and objects.
+
+use crate::cut::{Collection, Cut};
+use crate::scope::wants;
+use crate::{BucketError, LogBucket, ObjectHeaders, period};
+use journal::{Entry, Flush, FollowError, Follower, Seq};
+use registry::{DeliveryState, Documents, Expected, PendingCut, RegistryError, Trail, Version, Versioned};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Milliseconds since the epoch, from a clock that tests can set.
+pub type NowMs = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How long a bucket that takes nothing is tried before its events are given up
+/// (`reference/trails-and-delivery.md` §7).
+const REDELIVERY_MS: u64 = 30 * 24 * 3600 * 1000;
+
+/// What a follower works with.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    pub(crate) trails: Documents<Trail>,
+    pub(crate) states: Documents<DeliveryState>,
+    pub(crate) bucket: Arc<dyn LogBucket>,
+    pub(crate) interval: Duration,
+    pub(crate) now_ms: NowMs,
+}
+
+/// Delivers one trail.
+pub(crate) struct TrailFollower {
+    name: String,
+    arn: String,
+    tools: Tools,
+    /// The trail under which `collection` is gathered: always one version for a whole cut, because it is saved with it.
+    trail: Trail,
+    version: Version,
+    /// What is saved, and where it stands in the registry.
+    state: DeliveryState,
+    saved: Expected,
+    /// The first entry not taken yet. Everything in `state.next..next` is in `collection` or not wanted.
+    next: u64,
+    collection: Collection,
+    /// A cut that was saved before a crash and must be made again: where it ends, and its delivery time.
+    again: Option<(u64, u64)>,
+    /// A cut whose files are being delivered, and how many are.
+    closed: Option<(Cut, usize)>,
+    /// Since when something waits to be delivered or saved.
+    waiting: Option<Instant>,
+}
+
+impl TrailFollower {
+    /// The follower of a trail, from its saved state. `journal_start`: the oldest entry that the journal has.
+    pub(crate) fn new(tools: Tools, trail: Versioned<Trail>, journal_start: u64) -> TrailFollower {
+        let arn = trail.arn();
+        let found = tools.states.get(&arn);
+        let saved = found.as_ref().map_or(Expected::Absent, |found| Expected::At(found.version));
+        let mut state = found
+            .filter(|found| found.trail_created_ms == trail.created_ms)
+            .map_or_else(|| DeliveryState::of(&trail), |found| DeliveryState::clone(&found));
+        let resume_at = period::resume_at(&trail, Some(&state)).unwrap_or(state.next);
+        if resume_at < journal_start && state.pending.take().is_some() {
+            tracing::error!(
+                trail = arn,
+                "part of a delivery under way is no longer in the journal; going on behind it"
+            );
+        }
+        state.next = resume_at.max(journal_start);
+        state.finished_ms = None;
+        let (trail_as_cut, again) = match &state.pending {
+            Some(pending) => (pending.trail.clone(), Some((pending.to, pending.delivery_ms))),
+            None => (Trail::clone(&trail), None),
+        };
+        TrailFollower {
+            name: format!("trail/{}", trail.name),
+            arn,
+            tools,
+            trail: trail_as_cut,
+            version: trail.version,
+            next: state.next,
+            state,
+            saved,
+            collection: Collection::default(),
+            again,
+            closed: None,
+            waiting: None,
+        }
+    }
+
+    /// Notes that everything up to the stop of logging at `stopped_ms` is delivered, if it is.
+    pub(crate) async fn finish(mut self, stopped_ms: u64) -> Result<(), RegistryError> {
+        if !self.is_settled() {
+            return Ok(());
+        }
+        self.save(DeliveryState { finished_ms: Some(stopped_ms), ..self.state.clone() }).await
+    }
+
+    /// Whether everything taken is delivered and saved.
+    fn is_settled(&self) -> bool {
+        self.state.pending.is_none() && self.state.next == self.next
+    }
+
+    /// Follows the trail's document to its newest version. What was gathered under the old one is delivered as it is.
+    async fn look_at_trail(&mut self) -> Result<(), FollowError> {
+        let Some(newest) = self.tools.trails.get(&self.arn) else { return Ok(()) };
+        if newest.version == self.version || newest.created_ms != self.trail.created_ms {
+            return Ok(());
+        }
+        self.cut().await?;
+        self.trail = Trail::clone(&newest);
+        self.version = newest.version;
+        Ok(())
+    }
+
+    /// Takes one entry. A cut that becomes due is made first.
+    async fn take(&mut self, entry: &Entry) -> Result<(), FollowError> {
+        let wanted = wants(&self.trail, entry);
+        if wanted && self.again.is_none() && !self.collection.has_room_for(&self.trail, entry) {
+            self.cut().await?;
+        }
+        if wanted {
+            self.collection.add(&self.trail, entry)?;
+        }
+        self.next = entry.seq.0 + 1;
+        self.waiting.get_or_insert_with(Instant::now);
+        match self.again {
+            Some((to, _)) if self.next >= to => self.cut().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Closes and delivers what is gathered; saves the position where nothing is.
+    async fn cut(&mut self) -> Result<(), FollowError> {
+        self.deliver().await?;
+        if self.collection.is_empty() {
+            if !self.is_settled() {
+                self.save(DeliveryState { next: self.next, pending: None, ..self.state.clone() }).await?;
+            }
+            (self.again, self.waiting) = (None, None);
+            return Ok(());
+        }
+        let (to, delivery_ms) = match self.again {
+            Some(again) => again,
+            None => {
+                let (to, delivery_ms) = (self.next, (self.tools.now_ms)());
+                let pending = PendingCut { to, delivery_ms, trail: self.trail.clone() };
+                self.save(DeliveryState { pending: Some(pending), ..self.state.clone() }).await?;
+                (to, delivery_ms)
+            }
+        };
+        let cut = std::mem::take(&mut self.collection).cut(&self.trail, to, delivery_ms)?;
+        self.closed = Some((cut, 0));
+        self.deliver().await
+    }
+
+    /// Writes the files of the closed cut that are not written yet, and saves that it is done.
+    async fn deliver(&mut self) -> Result<(), FollowError> {
+        while let Some((cut, done)) = &self.closed
+            && let Some(file) = cut.files.get(*done)
+        {
+            let key = cut.key(&self.trail, file);
+            let (records, bytes) = (file.records, file.body.len());
+            let bucket = &self.trail.s3_bucket_name;
+            match self.tools.bucket.put(bucket, &key, file.body.clone(), ObjectHeaders::LOG_FILE).await {
+                Ok(()) => {
+                    tracing::debug!(trail = self.arn, bucket, key, records, bytes, "log file delivered");
+                    self.closed = self.closed.take().map(|(cut, done)| (cut, done + 1));
+                }
+                Err(error) => return self.refused(error).await,
+            }
+        }
+        let Some((cut, _)) = &self.closed else { return Ok(()) };
+        let mut state = DeliveryState { next: cut.to, pending: None, ..self.state.clone() };
+        let now_ms = (self.tools.now_ms)();
+        state.status.latest_attempt_ms = Some(now_ms);
+        state.status.latest_delivery_ms = Some(now_ms);
+        state.status.latest_error = None;
+        self.save(state).await?;
+        (self.closed, self.again, self.waiting) = (None, None, None);
+        Ok(())
+    }
+
+    /// A file could not be written: tells the status, and makes the next try go where the trail points now.
+    async fn refused(&mut self, error: BucketError) -> Result<(), FollowError> {
+        let now_ms = (self.tools.now_ms)();
+        let mut state = self.state.clone();
+        state.status.latest_attempt_ms = Some(now_ms);
+        state.status.latest_error = error.code().map(str::to_owned);
+        let newest_ms = self.closed.as_ref().map_or(now_ms, |(cut, _)| cut.newest_ms);
+        if now_ms.saturating_sub(newest_ms) > REDELIVERY_MS {
+            let records: usize = self.closed.iter().flat_map(|(cut, _)| &cut.files).map(|file| file.records).sum();
+            tracing::error!(trail = self.arn, records, %error, "gave up events that could not be delivered for 30 days");
+            state.next = self.closed.as_ref().map_or(state.next, |(cut, _)| cut.to);
+            state.pending = None;
+            self.save(state).await?;
+            (self.closed, self.again, self.waiting) = (None, None, None);
+            return Ok(());
+        }
+        let moved = self.tools.trails.get(&self.arn).filter(|newest| {
+            newest.created_ms == self.trail.created_ms
+                && (&newest.s3_bucket_name, &newest.s3_key_prefix)
+                    != (&self.trail.s3_bucket_name, &self.trail.s3_key_prefix)
+        });
+        let trail = match &moved {
+            Some(newest) => Trail {
+                s3_bucket_name: newest.s3_bucket_name.clone(),
+                s3_key_prefix: newest.s3_key_prefix.clone(),
+                ..self.trail.clone()
+            },
+            None => self.trail.clone(),
+        };
+        if let Some(pending) = &mut state.pending {
+            pending.trail = trail.clone();
+        }
+        self.save(state).await?;
+        let bucket = std::mem::replace(&mut self.trail, trail).s3_bucket_name;
+        if moved.is_some() {
+            self.closed = self.closed.take().map(|(cut, _)| (cut, 0));
+        }
+        Err(FollowError::new(format!("cannot deliver to bucket `{bucket}`: {error}")))
+    }
+
+    /// Saves the state; it blocks for a disk sync, so not on this thread.
+    async fn save(&mut self, state: DeliveryState) -> Result<(), RegistryError> {
+        let (states, document, expected) = (self.tools.states.clone(), state.clone(), self.saved);
+        let saving = tokio::task::spawn_blocking(move || states.put(document, expected));
+        let version = match saving.await {
+            Ok(result) => result?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        (self.state, self.saved) = (state, Expected::At(version));
+        Ok(())
+    }
+}
+
+impl Follower for TrailFollower {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn position(&mut self) -> Result<Seq, FollowError> {
+        Ok(Seq(self.next))
+    }
+
+    async fn follow(&mut self, batch: &[Entry]) -> Result<(), FollowError> {
+        self.deliver().await?;
+        if self.again.is_none() {
+            self.look_at_trail().await?;
+        }
+        for entry in batch {
+            // After an error the same batch comes again; what was taken from it stays taken.
+            if entry.seq.0 < self.next {
+                continue;
+            }
+            let was_again = self.again.is_some();
+            self.take(entry).await?;
+            if was_again && self.again.is_none() {
+                self.look_at_trail().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.waiting.filter(|_| self.again.is_none()).map(|since| since + self.tools.interval)
+    }
+
+    async fn flush(&mut self, _why: Flush) -> Result<(), FollowError> {
+        self.deliver().await?;
+        // A cut that is being made again ends where it ended before, not where the journal stands now.
+        if self.again.is_none() {
+            self.cut().await?;
+            self.look_at_trail().await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

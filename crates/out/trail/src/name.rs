@@ -1,0 +1,135 @@
+//! Where a log file lies: pure arithmetic on who, where and when (`reference/trails-and-delivery.md` §7).
+
+use aws_lc_rs::digest::{Context, SHA256};
+use event::EventTime;
+
+/// File names tell the delivery time by slots of this many seconds.
+const SLOT_SECONDS: i64 = 300;
+
+/// Key of a log file:
+/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_SUFFIX.json.gz`.
+///
+/// Both the folder and the name take the delivery time (milliseconds since the epoch), rounded down to five minutes.
+pub fn log_file_key(prefix: Option<&str>, account: &str, region: &str, delivery_ms: u64, suffix: &str) -> String {
+    let slot = EventTime(i64::try_from(delivery_ms / 1000).unwrap_or(i64::MAX)).floor_to(SLOT_SECONDS);
+    let (year, month, day, hour, minute, _) = slot.civil();
+    let folder = log_folder(prefix, account);
+    format!(
+        "{folder}{region}/{year:04}/{month:02}/{day:02}/\
+         {account}_CloudTrail_{region}_{year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{suffix}.json.gz"
+    )
+}
+
+/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`: the folder of an account's log files.
+pub fn log_folder(prefix: Option<&str>, account: &str) -> String {
+    folder(prefix, account, "CloudTrail")
+}
+
+/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail-Digest/`: the folder of its digests.
+pub fn digest_folder(prefix: Option<&str>, account: &str) -> String {
+    folder(prefix, account, "CloudTrail-Digest")
+}
+
+fn folder(prefix: Option<&str>, account: &str, kind: &str) -> String {
+    match prefix.filter(|prefix| !prefix.is_empty()) {
+        Some(prefix) => format!("{prefix}/AWSLogs/{account}/{kind}/"),
+        None => format!("AWSLogs/{account}/{kind}/"),
+    }
+}
+
+/// The 16 mixed-case letters and digits that end a file's name: a function of the trail and of the range of journal
+/// entries that the file holds (the sequence numbers of its first and last record), so that writing a file again
+/// overwrites it. No two files of a trail share an entry; hence no two share a suffix, up to one chance in 62^16.
+pub fn file_suffix(trail_arn: &str, account: &str, region: &str, first: u64, last: u64) -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut hash = Context::new(&SHA256);
+    for text in [trail_arn, account, region] {
+        hash.update(text.as_bytes());
+        hash.update(&[0]);
+    }
+    hash.update(&first.to_be_bytes());
+    hash.update(&last.to_be_bytes());
+    let digest = hash.finish();
+    let mut number = digest.as_ref().iter().take(16).fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+    let mut suffix = String::with_capacity(16);
+    for _ in 0..16 {
+        suffix.push(char::from(ALPHABET[(number % 62) as usize]));
+        number /= 62;
+    }
+    suffix
+}
+
+/// A Region as it may stand in a key: a record's `awsRegion` comes from its caller, and may be anything.
+pub(crate) fn is_region(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    /// Takes a real file name apart and puts it together again by our rule.
+    fn check(name: &str, delivered: &str, prefix: Option<&str>, folder: &str) {
+        let parts: Vec<&str> = name.trim_end_matches(".json.gz").split('_').collect();
+        let ms = EventTime::parse(delivered).unwrap().0 as u64 * 1000 + 999;
+        assert_eq!(log_file_key(prefix, parts[0], parts[2], ms, parts[4]), format!("{folder}{name}"));
+    }
+
+    #[test]
+    fn names_are_those_of_real_files() {
+        check(
+            "111111111111_CloudTrail_eu-central-1_20171211T1505Z_A6kvhMoVeCsc7v8U.json.gz",
+            "2017-12-11T15:09:59Z",
+            None,
+            "AWSLogs/111111111111/CloudTrail/eu-central-1/2017/12/11/",
+        );
+        check(
+            "218007301253_CloudTrail_us-east-1_20230710T1145Z_7xgocspSowgK0Gto.json.gz",
+            "2023-07-10T11:45:00Z",
+            Some("team/audit"),
+            "team/audit/AWSLogs/218007301253/CloudTrail/us-east-1/2023/07/10/",
+        );
+    }
+
+    #[test]
+    fn a_suffix_never_changes() {
+        // Stored names: another value here would make files of a crashed cut appear twice after an upgrade.
+        let suffix =
+            file_suffix("arn:aws:cloudtrail:eu-west-1:111122223333:trail/main", "111122223333", "eu-west-1", 7, 9);
+        assert_eq!(suffix, "uUReUnG7VDRbgjnJ");
+    }
+
+    #[test]
+    fn strange_regions_stay_out_of_keys() {
+        assert!(is_region("eu-west-1") && is_region("apiso-centralnorth-2r"));
+        for text in ["", "..", "a/b", "EU", "a b", "é", "a\u{0}", &"a".repeat(33)] {
+            assert!(!is_region(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn suffixes_are_sixteen_letters_and_digits_and_differ(ranges in proptest::collection::hash_set((any::<u64>(), any::<u64>()), 1..50)) {
+            let mut seen = HashSet::new();
+            for (first, last) in ranges {
+                let suffix = file_suffix("arn", "111122223333", "eu-west-1", first, last);
+                prop_assert!(suffix.len() == 16 && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+                prop_assert!(seen.insert(suffix));
+            }
+        }
+
+        #[test]
+        fn any_time_makes_a_name_of_the_same_shape(ms in 0u64..253_402_300_799_000) {
+            let key = log_file_key(None, "111122223333", "eu-west-1", ms, "A6kvhMoVeCsc7v8U");
+            let (folder, name) = key.rsplit_once('/').unwrap();
+            let stamp = name.split('_').nth(3).unwrap();
+            let date = format!("{}/{}/{}", &stamp[..4], &stamp[4..6], &stamp[6..8]);
+            prop_assert!(folder.ends_with(&date));
+            prop_assert_eq!(stamp.len(), "20171211T1505Z".len());
+            prop_assert_eq!(stamp[11..13].parse::<u32>().unwrap() % 5, 0);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! One follower for each trail that has something to deliver.
+
+use crate::follower::{Tools, TrailFollower};
+use crate::{LogBucket, NowMs, period};
+use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
+use registry::{DeliveryState, Documents, Registry, RegistryError, Trail, Versioned, Watch};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// How log files are delivered.
+#[derive(Clone)]
+pub struct DeliveryOptions {
+    /// How long the first event of a file waits for others. CloudTrail: about five minutes.
+    pub interval: Duration,
+    /// How followers read the journal, retry and drain.
+    pub follow: FollowOptions,
+    /// The clock of delivery times.
+    pub now_ms: NowMs,
+}
+
+/// The delivery of all trails, under way.
+pub struct Delivery {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    supervisor: JoinHandle<()>,
+}
+
+struct Shared {
+    tools: Tools,
+    /// By trail ARN, for health to read.
+    running: Mutex<BTreeMap<String, Running>>,
+}
+
+/// A follower that runs, or whose loop ended with an error and waits for the operator.
+struct Running {
+    trail_created_ms: u64,
+    handle: FollowerHandle,
+    /// Dropped to stop it.
+    keep: Option<oneshot::Sender<()>>,
+    /// The stop of logging for which it is being stopped: nothing more can come.
+    resting: Option<u64>,
+}
+
+/// A follower's loop that ended.
+type Ended = (String, Result<TrailFollower, JournalError>);
+
+/// How often it is looked whether a trail that was stopped is done.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl Delivery {
+    /// Starts delivery; needs a tokio runtime. Trails that come, change or go are followed from then on.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when trails or delivery states cannot be read.
+    pub fn start(
+        journal: &Journal,
+        registry: &Registry,
+        bucket: Arc<dyn LogBucket>,
+        options: DeliveryOptions,
+    ) -> Result<Delivery, RegistryError> {
+        let tools = Tools {
+            trails: registry.documents()?,
+            states: registry.documents()?,
+            bucket,
+            interval: options.interval,
+            now_ms: options.now_ms,
+        };
+        let changes = tools.trails.watch();
+        let shared = Arc::new(Shared { tools, running: Mutex::default() });
+        let mut supervisor = Supervisor {
+            shared: Arc::clone(&shared),
+            journal: journal.clone(),
+            follow: options.follow,
+            loops: JoinSet::new(),
+        };
+        supervisor.reconcile();
+        let (stop, stopped) = watch::channel(false);
+        Ok(Delivery { shared, stop, supervisor: tokio::spawn(supervisor.run(changes, stopped)) })
+    }
+
+    /// How each trail's follower fares, by trail ARN. One that is not running any more has failed for good.
+    pub fn statuses(&self) -> Vec<FollowerStatus> {
+        lock(&self.shared.running).values().map(|running| running.handle.status()).collect()
+    }
+
+    /// The first journal entry that delivery may still need, also after a crash; `None` when it needs none. Retention
+    /// must not pass it.
+    pub fn keep_from(&self) -> Option<Seq> {
+        let tools = &self.shared.tools;
+        let resume_at = |trail: Versioned<Trail>| {
+            let state = tools.states.get(&trail.arn());
+            period::resume_at(&trail, state.as_deref())
+        };
+        tools.trails.list().into_iter().filter_map(resume_at).min().map(Seq)
+    }
+
+    /// Delivers what is gathered and ends. Bounded by [`FollowOptions::drain`]; what is not delivered then is at the
+    /// next start.
+    pub async fn drain(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.supervisor.await {
+            tracing::error!(%error, "delivery ended badly");
+        }
+    }
+}
+
+struct Supervisor {
+    shared: Arc<Shared>,
+    journal: Journal,
+    follow: FollowOptions,
+    loops: JoinSet<Ended>,
+}
+
+impl Supervisor {
+    async fn run(mut self, mut changes: Watch, mut stopped: watch::Receiver<bool>) {
+        self.forget_the_gone().await;
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        while !*stopped.borrow() {
+            tokio::select! {
+                _ = stopped.changed() => break,
+                Some(ended) = self.loops.join_next() => self.ended(ended).await,
+                changed = changes.changed() => if changed.is_err() { break },
+                _ = looks.tick() => {}
+            }
+            self.reconcile();
+        }
+        for running in lock(&self.shared.running).values_mut() {
+            running.keep = None;
+        }
+        while let Some(ended) = self.loops.join_next().await {
+            self.ended(ended).await;
+        }
+    }
+
+    /// Removes states whose trail was deleted just before an earlier process ended.
+    async fn forget_the_gone(&self) {
+        let tools = &self.shared.tools;
+        for state in tools.states.list().into_iter().filter(|state| tools.trails.get(&state.trail_arn).is_none()) {
+            on_disk(&tools.states, move |states| forget(states, &state.trail_arn)).await;
+        }
+    }
+
+    /// Makes what runs what should run.
+    fn reconcile(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let trails: BTreeMap<String, Versioned<Trail>> =
+            shared.tools.trails.list().into_iter().map(|trail| (trail.arn(), trail)).collect();
+        let mut running = lock(&shared.running);
+        for (arn, one) in running.iter_mut() {
+            let Some(trail) = trails.get(arn).filter(|trail| trail.created_ms == one.trail_created_ms) else {
+                one.keep = None;
+                continue;
+            };
+            // Entries up to the end of the journal are taken, and none that comes can be wanted.
+            let over = period::over_since(trail, (shared.tools.now_ms)());
+            if over.is_some() && one.keep.is_some() && is_caught_up(&one.handle.status()) {
+                (one.keep, one.resting) = (None, over);
+            }
+        }
+        // A loop that failed stays listed while its trail is there, so that health shows it.
+        let is_listed =
+            |arn: &String, one: &Running| trails.get(arn).is_some_and(|trail| trail.created_ms == one.trail_created_ms);
+        running.retain(|arn, one| one.handle.status().running || is_listed(arn, one));
+        for (arn, trail) in trails {
+            let state = shared.tools.states.get(&arn);
+            if !running.contains_key(&arn) && period::resume_at(&trail, state.as_deref()).is_some() {
+                running.insert(arn.clone(), self.spawn(arn, trail));
+            }
+        }
+    }
+
+    fn spawn(&mut self, arn: String, trail: Versioned<Trail>) -> Running {
+        let trail_created_ms = trail.created_ms;
+        let follower = TrailFollower::new(self.shared.tools.clone(), trail, self.journal.start().0);
+        let (keep, kept) = oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = kept.await;
+        };
+        let (handle, follow) = journal::follow(&self.journal, follower, self.follow, shutdown);
+        self.loops.spawn(async move { (arn, follow.await) });
+        Running { trail_created_ms, handle, keep: Some(keep), resting: None }
+    }
+
+    /// A loop has ended: because it was stopped, or because it cannot go on.
+    async fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let (arn, result) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(%error, "a trail's delivery ended badly");
+                return;
+            }
+        };
+        match result {
+            Err(error) => tracing::error!(trail = arn, %error, "delivery of the trail stopped"),
+            Ok(follower) => {
+                let one = lock(&self.shared.running).remove(&arn);
+                if let Some(resting) = one.and_then(|one| one.resting)
+                    && let Err(error) = follower.finish(resting).await
+                {
+                    tracing::warn!(trail = arn, %error, "cannot save that a stopped trail is delivered");
+                }
+            }
+        }
+        if self.shared.tools.trails.get(&arn).is_none() {
+            on_disk(&self.shared.tools.states, move |states| forget(states, &arn)).await;
+        }
+    }
+}
+
+/// Whether a follower has taken all there is.
+fn is_caught_up(status: &FollowerStatus) -> bool {
+    status.position.is_some() && status.lag == 0 && status.last_error.is_none()
+}
+
+/// Removes the state of a trail that is gone.
+fn forget(states: &Documents<DeliveryState>, arn: &str) -> Result<(), RegistryError> {
+    match states.get(arn) {
+        Some(state) => states.delete(arn, state.version),
+        None => Ok(()),
+    }
+}
+
+/// Changes states away from the runtime's threads: a change blocks for a disk sync. What fails is done at the next start.
+async fn on_disk(
+    states: &Documents<DeliveryState>,
+    change: impl FnOnce(&Documents<DeliveryState>) -> Result<(), RegistryError> + Send + 'static,
+) {
+    let states = states.clone();
+    match tokio::task::spawn_blocking(move || change(&states)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "cannot save the state of a delivery"),
+        Err(error) => tracing::error!(%error, "saving the state of a delivery failed"),
+    }
+}
+
+/// A panic elsewhere leaves the map as it was.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,40 @@
+//! A file of a real trail, taken apart and written again.
+
+use bytes::Bytes;
+use event::Event;
+use flate2::read::GzDecoder;
+use opentrail_trail::LogFile;
+use serde_json::value::RawValue;
+use std::io::Read;
+use std::path::Path;
+
+const FILE: &str = "testdata/invictus/218007301253_CloudTrail_us-east-1_20230710T1200Z_iLj9fb7yyUG9X4Bf.json.gz";
+
+#[derive(serde::Deserialize)]
+struct Records {
+    #[serde(rename = "Records")]
+    records: Vec<Box<RawValue>>,
+}
+
+fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn the_records_of_a_real_file_make_the_same_file() {
+    let original = gunzip(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE)).unwrap());
+    let original = original.trim_ascii_end();
+    let read: Records = serde_json::from_slice(original).unwrap();
+    let mut file = LogFile::new().unwrap();
+    for record in &read.records {
+        let record = Bytes::copy_from_slice(record.get().as_bytes());
+        file.push(&Event::from_json(record).unwrap()).unwrap();
+    }
+    assert_eq!(file.records(), 394);
+    assert!((original.len()..original.len() + 2).contains(&file.size()));
+    let written = file.finish().unwrap();
+    assert!(gunzip(&written) == original, "the same to the byte");
+    assert_eq!(written[4..8], [0; 4], "no time in the header: writing a file again gives the same bytes");
+}

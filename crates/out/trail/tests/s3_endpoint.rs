@@ -1,0 +1,139 @@
+//! What reaches an S3 endpoint, byte by byte, and what its answers mean.
+
+use bytes::Bytes;
+use opentrail_trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options, preflight};
+use registry::{Secret, Trail};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// Answers every request with the next of `answers`; keeps what was asked.
+async fn serve(answers: Vec<&'static str>) -> (S3Endpoint, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let asks = Arc::clone(&asked);
+    tokio::spawn(async move {
+        for answer in answers {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            let mut chunk = [0; 4096];
+            while !is_whole(&request) {
+                let read = socket.read(&mut chunk).await.unwrap();
+                assert!(read > 0, "the request ended early");
+                request.extend_from_slice(&chunk[..read]);
+            }
+            asks.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let options = S3Options {
+        endpoint,
+        region: "eu-west-1".to_owned(),
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret: Secret::new("wJalrXUtnFEMI".to_owned()),
+        session_token: Some("token".to_owned()),
+    };
+    (S3Endpoint::new(options).unwrap(), asked)
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+    body.len() >= length.unwrap_or(0)
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+fn trail(validation: bool) -> Trail {
+    Trail {
+        name: "main".to_owned(),
+        home_region: "eu-west-1".to_owned(),
+        account_id: "111122223333".to_owned(),
+        s3_bucket_name: "audit".to_owned(),
+        s3_key_prefix: Some("a b".to_owned()),
+        sns_topic_name: None,
+        sns_topic_arn: None,
+        include_global_service_events: true,
+        is_multi_region_trail: false,
+        log_file_validation_enabled: validation,
+        cloud_watch_logs_log_group_arn: None,
+        cloud_watch_logs_role_arn: None,
+        kms_key_id: None,
+        is_organization_trail: false,
+        recursive_logging: true,
+        tags: Vec::new(),
+        created_ms: 1,
+        logging: registry::Logging::default(),
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_put_signed_and_with_its_headers() {
+    let (bucket, asked) = serve(vec![OK]).await;
+    bucket.put("audit", "p/x.json.gz", Bytes::from_static(b"body"), ObjectHeaders::LOG_FILE).await.unwrap();
+    let asked = asked.lock().unwrap()[0].to_lowercase();
+    assert!(asked.starts_with("put /audit/p/x.json.gz http/1.1\r\n"), "{asked}");
+    assert!(asked.ends_with("\r\n\r\nbody"), "{asked}");
+    for header in [
+        "content-type: application/json\r\n",
+        "content-encoding: gzip\r\n",
+        "content-length: 4\r\n",
+        "x-amz-acl: bucket-owner-full-control\r\n",
+        "x-amz-security-token: token\r\n",
+        "x-amz-content-sha256: 230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5\r\n",
+        "authorization: aws4-hmac-sha256 credential=akiaiosfodnn7example/",
+        "/eu-west-1/s3/aws4_request, signedheaders=content-encoding;content-type;host;x-amz-acl;",
+    ] {
+        assert!(asked.contains(header), "{header} in {asked}");
+    }
+    assert!(!asked.contains("wjalrx"), "the secret stays here");
+}
+
+#[tokio::test]
+async fn preflight_leaves_the_markers_of_cloudtrail() {
+    let (bucket, asked) = serve(vec![OK, OK, OK]).await;
+    preflight(&bucket, &trail(true)).await.unwrap();
+    let lines: Vec<String> =
+        asked.lock().unwrap().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
+    assert_eq!(
+        lines,
+        [
+            "HEAD /audit HTTP/1.1",
+            "PUT /audit/a%20b/AWSLogs/111122223333/CloudTrail/ HTTP/1.1",
+            "PUT /audit/a%20b/AWSLogs/111122223333/CloudTrail-Digest/ HTTP/1.1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn preflight_tells_a_missing_bucket_from_a_closed_one() {
+    let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (bucket, asked) = serve(vec![missing]).await;
+    assert_eq!(preflight(&bucket, &trail(false)).await, Err(BucketError::NoSuchBucket("audit".to_owned())));
+    assert_eq!(asked.lock().unwrap().len(), 1, "nothing is written");
+    let closed = "HTTP/1.1 403 Forbidden\r\nContent-Length: 59\r\nConnection: close\r\n\r\n\
+                  <Error><Code>AllAccessDisabled</Code><Message/></Error>    ";
+    let (bucket, _) = serve(vec![OK, closed]).await;
+    let error = preflight(&bucket, &trail(false)).await.unwrap_err();
+    assert_eq!(error.code(), Some("AllAccessDisabled"));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_has_no_error_code() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let bucket = S3Endpoint::new(S3Options {
+        endpoint,
+        region: "eu-west-1".to_owned(),
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret: Secret::new("secret".to_owned()),
+        session_token: None,
+    })
+    .unwrap();
+    let error = bucket.head_bucket("audit").await.unwrap_err();
+    assert!(matches!(&error, BucketError::Unreachable(text) if text.contains("refused")), "{error}");
+    assert_eq!(error.code(), None);
+}
