@@ -1,0 +1,109 @@
+//! S3 over HTTP: one call in, one answer out.
+
+mod answer;
+mod auth;
+mod aws_chunked;
+mod body;
+mod buckets;
+mod convert;
+mod copies;
+mod error;
+mod host;
+mod listings;
+mod objects;
+mod operations;
+mod receive;
+mod uploads;
+
+pub use self::auth::{Auth, Lookup};
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Error, S3Result, s3_error};
+
+use crate::store::Store;
+
+/// What can fail while a body is read.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// The body of a request as the edge hands it over.
+pub type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
+/// The body of an answer.
+pub type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// Who the store says it is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The account that owns everything here: 12 digits.
+    pub account: String,
+    /// The Region of buckets that are created without a location.
+    pub region: String,
+    /// If set, a request to `BUCKET.domain` is one to that bucket (virtual-host style), e.g. `s3.localhost`. Without a
+    /// port. Path style always works.
+    pub domain: Option<String>,
+}
+
+/// The S3 service on a [`Store`]. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct S3Api {
+    service: S3Service,
+    settings: Arc<Settings>,
+    trust: bool,
+}
+
+impl S3Api {
+    /// Serves the store.
+    pub fn new(store: Store, settings: Settings, auth: Auth) -> S3Api {
+        let settings = Arc::new(settings);
+        let mut builder = S3ServiceBuilder::new(operations::Operations { store, settings: settings.clone() });
+        builder.set_host(host::Host::new(settings.domain.as_deref()));
+        let trust = matches!(auth, Auth::Trust);
+        if let Auth::Verify(lookup) = auth {
+            builder.set_auth(auth::Verifier(lookup));
+        }
+        S3Api { service: builder.build(), settings, trust }
+    }
+
+    /// Answers one request. Errors are answers too, in S3's XML; the future never fails. Bodies are streamed both ways.
+    pub async fn call<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (head, resource) = (request.method() == http::Method::HEAD, request.uri().path().to_owned());
+        let answer = match self.admit(request.map(|body| body.map_err(Into::into).boxed_unsync())) {
+            Ok(request) => self.service.call(request).await.map_err(|e| {
+                let cause: BoxError = e.into();
+                tracing::error!(%cause, "cannot answer a request");
+                s3_error!(InternalError)
+            }),
+            Err(refused) => Err(refused),
+        };
+        let answer = answer.or_else(S3Error::to_http_response);
+        answer::complete(answer.unwrap_or_default(), head, &resource)
+    }
+
+    /// Refuses what this store never does, and prepares the rest for s3s.
+    fn admit(&self, request: Request<RequestBody>) -> S3Result<s3s::HttpRequest> {
+        for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
+            if request.headers().get(name).is_some_and(|owner| owner.as_bytes() != self.settings.account.as_bytes()) {
+                return Err(s3_error!(AccessDenied, "Access Denied"));
+            }
+        }
+        if is_form_post(&request) {
+            return Err(s3_error!(NotImplemented, "POST Object (browser-based uploads) is not implemented"));
+        }
+        let request = if self.trust { auth::strip(request)? } else { auth::bound_chunks(request) };
+        Ok(request.map(s3s::Body::http_body_unsync))
+    }
+}
+
+fn is_form_post(request: &Request<RequestBody>) -> bool {
+    let content_type = request.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    request.method() == http::Method::POST
+        && content_type.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+}
