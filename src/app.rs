@@ -1,9 +1,9 @@
 //! Config → App → running: the only place where rooms are wired together, in an order that can be read aloud.
 
-use crate::config::Config;
+use crate::config::{Auth, Config};
 use crate::first_start;
 use crate::identities::HouseIdentities;
-use crate::objects::{self, EmbeddedBuckets, TrailBuckets};
+use crate::objects::{Buckets, TrailBuckets};
 use crate::pages::{HouseVitals, Pages};
 use crate::services::{House, Services};
 use anyhow::Context;
@@ -12,7 +12,7 @@ use event::EventTime;
 use iam::Keys;
 use journal::{FollowOptions, Journal, Options, RetainPolicy, Seq};
 use prometheus_client::registry::Registry as MetricsRegistry;
-use registry::{Expected, Meta, Registry};
+use registry::{KeyStatus, Registry};
 use s3::{S3Api, Store};
 use serve::{CloudTrail, Health};
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use trail::{Delivery, DeliveryOptions, LogBucket};
+use trail::{Delivery, DeliveryOptions};
 
 /// How long calls in flight may take after SIGTERM.
 const EDGE_GRACE: Duration = Duration::from_secs(30);
@@ -47,7 +47,6 @@ impl App {
         let folder = &config.data_dir;
         private_folder(folder)?;
         let registry = Registry::open(&folder.join("registry"))?;
-        check_account(&registry, &config)?;
         let administrator = iam::ensure_administrator(
             &registry,
             &config.account,
@@ -61,16 +60,15 @@ impl App {
 
         // Where log files go.
         let s3_upstream = config.routes.upstream_of("s3").map(ToString::to_string);
-        let (store, buckets): (Option<Store>, Arc<dyn LogBucket>) = match s3_upstream {
-            Some(endpoint) => (None, objects::upstream(&config, endpoint, &administrator.key)?),
+        let (store, buckets) = match s3_upstream {
+            Some(endpoint) => (None, Buckets::upstream(&config, endpoint, &administrator.key)?),
             None => {
                 let store = Store::open(&folder.join("s3"))?;
-                (Some(store.clone()), Arc::new(EmbeddedBuckets { store, region: config.region.clone() }))
+                (Some(store.clone()), Buckets::Embedded(store, config.region.clone()))
             }
         };
-        first_start::ensure_trail(&registry, &config, journal.end().0, now_ms())?;
-        let bucket = first_start::default_bucket(&config.account);
-        let making_bucket = first_start::ensure_bucket(Arc::clone(&buckets), bucket);
+        first_start::settle_in(&registry, &config, journal.end().0, now_ms())?;
+        let making_bucket = first_start::ensure_bucket(buckets.clone(), first_start::default_bucket(&config.account));
         if store.is_some() {
             making_bucket.await;
         } else {
@@ -81,7 +79,7 @@ impl App {
         let delivery = Arc::new(Delivery::start(
             &journal,
             &registry,
-            Arc::clone(&buckets),
+            Arc::new(buckets.clone()),
             DeliveryOptions {
                 interval: config.delivery_interval,
                 follow: FollowOptions::default(),
@@ -89,7 +87,7 @@ impl App {
             },
         )?);
         #[cfg(feature = "lake")]
-        let history = crate::lake::Running::start(&journal)?;
+        let history = crate::lake::Running::start(&journal);
 
         // What answers here.
         let started = Arc::new(AtomicBool::new(false));
@@ -121,11 +119,11 @@ impl App {
         let house = House {
             cloudtrail: CloudTrail::new(
                 &registry,
-                Arc::new(TrailBuckets(Arc::clone(&buckets))),
+                Arc::new(TrailBuckets(buckets)),
                 Arc::new(Tail(journal.clone())),
                 lookups,
             )?,
-            s3: store.map(|store| s3_api(store, &config, keys.clone())).transpose()?,
+            s3: store.map(|store| s3_api(store, &config, keys.clone())),
             keys,
             identities: identities.clone() as Arc<dyn Identities>,
             auth: config.auth,
@@ -241,36 +239,15 @@ fn private_folder(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data folder {}; choose another with --data-dir", folder.display()))
 }
 
-/// A data folder belongs to one account: its files and its history carry the number.
-fn check_account(registry: &Registry, config: &Config) -> anyhow::Result<()> {
-    match registry.get::<Meta>(Meta::KEY)? {
-        None => {
-            registry.put(Meta { account_id: config.account.clone(), created_ms: now_ms() }, Expected::Absent)?;
-            Ok(())
-        }
-        Some(meta) if meta.account_id == config.account => Ok(()),
-        Some(meta) => anyhow::bail!(
-            "{} belongs to account {}, not {}; start with --account {} or choose another --data-dir",
-            config.data_dir.display(),
-            meta.account_id,
-            config.account,
-            meta.account_id,
-        ),
-    }
-}
-
-fn s3_api(store: Store, config: &Config, keys: Keys) -> anyhow::Result<S3Api> {
+fn s3_api(store: Store, config: &Config, keys: Keys) -> S3Api {
     let auth = match config.auth {
-        crate::config::Auth::Trust => s3::Auth::Trust,
-        crate::config::Auth::Verify => {
-            let lookup = move |id: &str| {
-                let key = keys.find(id).filter(|key| key.status == registry::KeyStatus::Active)?;
-                Some(key.secret.expose().to_owned())
-            };
-            s3::Auth::Verify(Arc::new(lookup))
-        }
+        Auth::Trust => s3::Auth::Trust,
+        Auth::Verify => s3::Auth::Verify(Arc::new(move |id: &str| {
+            let key = keys.find(id).filter(|key| key.status == KeyStatus::Active)?;
+            Some(key.secret.expose().to_owned().into())
+        })),
     };
-    Ok(S3Api::new(store, s3::Settings { account_id: config.account.clone(), region: config.region.clone(), auth })?)
+    S3Api::new(store, s3::Settings { account: config.account.clone(), region: config.region.clone(), domain: None }, auth)
 }
 
 /// The wall clock, in milliseconds since the Unix epoch.

@@ -1,10 +1,9 @@
 //! What the first start leaves behind: the default trail and its bucket (`design.md`, "Public contract").
 
 use crate::config::Config;
-use registry::{Expected, Registry, RegistryError, Trail};
-use std::sync::Arc;
+use crate::objects::Buckets;
+use registry::{Expected, Logging, Meta, Registry, RegistryError, Trail};
 use std::time::Duration;
-use trail::LogBucket;
 
 /// Name of the default management trail.
 const DEFAULT_TRAIL: &str = "management-events";
@@ -16,28 +15,60 @@ pub fn default_bucket(account: &str) -> String {
     format!("opentrail-logs-{account}")
 }
 
-/// Creates the default trail, logging from `from` on, unless there are trails or there was one before.
+/// Makes a data folder that account's: at the first start the default trail is created, logging from `journal_end` on.
+/// The mark that it is done comes last, so that a start that was cut off is made up for, and a trail that was deleted
+/// later stays deleted.
 ///
 /// # Errors
-/// [`RegistryError`] when the registry fails.
-pub fn ensure_trail(registry: &Registry, config: &Config, from: u64, now_ms: u64) -> Result<(), RegistryError> {
-    let trails = registry.documents::<Trail>()?;
-    let trail = Trail {
-        is_multi_region_trail: true,
+/// A folder of another account; what the registry says.
+pub fn settle_in(registry: &Registry, config: &Config, journal_end: u64, now_ms: u64) -> anyhow::Result<()> {
+    if let Some(meta) = registry.get::<Meta>(Meta::KEY)? {
+        anyhow::ensure!(
+            meta.account_id == config.account,
+            "{} belongs to account {}, not {}; start with --account {} or choose another --data-dir",
+            config.data_dir.display(),
+            meta.account_id,
+            config.account,
+            meta.account_id,
+        );
+        return Ok(());
+    }
+    match registry.put(default_trail(config, journal_end, now_ms), Expected::Absent) {
+        Ok(_) | Err(RegistryError::Conflict { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    registry.put(Meta { account_id: config.account.clone(), created_ms: now_ms }, Expected::Absent)?;
+    Ok(())
+}
+
+/// `management-events`: all Regions, management events, validation on.
+fn default_trail(config: &Config, journal_end: u64, now_ms: u64) -> Trail {
+    let mut logging = Logging::default();
+    logging.start(journal_end, now_ms, 0);
+    Trail {
+        name: DEFAULT_TRAIL.to_owned(),
+        home_region: config.region.clone(),
+        account_id: config.account.clone(),
+        s3_bucket_name: default_bucket(&config.account),
+        s3_key_prefix: None,
+        sns_topic_name: None,
+        sns_topic_arn: None,
         include_global_service_events: true,
+        is_multi_region_trail: true,
         log_file_validation_enabled: true,
-        ..Trail::new(DEFAULT_TRAIL, &config.region, &config.account, &default_bucket(&config.account), now_ms)
-    };
-    let mut trail = trail;
-    trail.logging.start(from, now_ms);
-    match trails.put(trail, Expected::Absent) {
-        Ok(_) | Err(RegistryError::Conflict { .. }) => Ok(()),
-        Err(error) => Err(error),
+        cloud_watch_logs_log_group_arn: None,
+        cloud_watch_logs_role_arn: None,
+        kms_key_id: None,
+        is_organization_trail: false,
+        recursive_logging: true,
+        tags: Vec::new(),
+        created_ms: now_ms,
+        logging,
     }
 }
 
 /// Makes the default trail's bucket, however long its store takes to come up.
-pub async fn ensure_bucket(buckets: Arc<dyn LogBucket>, bucket: String) {
+pub async fn ensure_bucket(buckets: Buckets, bucket: String) {
     let (mut wait, longest) = RETRY;
     while let Err(error) = buckets.create_bucket(&bucket).await {
         tracing::warn!(bucket, %error, "cannot make the bucket of the default trail yet");

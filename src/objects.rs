@@ -8,31 +8,58 @@ use s3::Store;
 use std::sync::Arc;
 use trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
 
-/// The embedded store as a place for log files.
-pub struct EmbeddedBuckets {
-    /// The store.
-    pub store: Store,
-    /// Region of buckets made here.
-    pub region: String,
+/// Where log files go.
+#[derive(Clone)]
+pub enum Buckets {
+    /// The store that is served here; buckets are made in the given Region.
+    Embedded(Store, String),
+    /// The upstream that owns S3, addressed directly: our own calls are not recorded as a client's.
+    Upstream(Arc<S3Endpoint>),
 }
 
-impl LogBucket for EmbeddedBuckets {
-    fn create_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
-        Box::pin(async move {
-            match self.store.create_bucket(bucket, &self.region).await {
-                Ok(_) | Err(s3::StoreError::BucketExists) => Ok(()),
-                Err(error) => Err(refused(bucket, &error)),
-            }
-        })
+impl Buckets {
+    /// The upstream at `endpoint`, with the keys of the configuration, of the AWS chain, or the administrator's.
+    ///
+    /// # Errors
+    /// [`BucketError`] when the endpoint cannot be addressed.
+    pub fn upstream(config: &Config, endpoint: String, administrator: &AccessKey) -> Result<Buckets, BucketError> {
+        let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
+        let keys = keys.unwrap_or_else(|| UpstreamKeys {
+            access_key_id: administrator.access_key_id.clone(),
+            secret_access_key: administrator.secret.expose().to_owned(),
+            session_token: None,
+        });
+        Ok(Buckets::Upstream(Arc::new(S3Endpoint::new(S3Options {
+            endpoint,
+            region: config.region.clone(),
+            access_key_id: keys.access_key_id,
+            secret: Secret::new(keys.secret_access_key),
+            session_token: keys.session_token,
+        })?)))
     }
 
-    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
-        Box::pin(async move {
-            match self.store.bucket(bucket).await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(refused(bucket, &error)),
+    /// Makes a bucket; one that is there already is fine.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn create_bucket(&self, bucket: &str) -> Result<(), BucketError> {
+        match self {
+            Buckets::Upstream(endpoint) => endpoint.create_bucket(bucket).await,
+            Buckets::Embedded(store, region) => {
+                store.create_bucket(bucket, region).await.map(|_| ()).map_err(|error| refused(&error))
             }
-        })
+        }
+    }
+}
+
+impl LogBucket for Buckets {
+    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+        match self {
+            Buckets::Upstream(endpoint) => endpoint.head_bucket(bucket),
+            Buckets::Embedded(store, _) => {
+                Box::pin(async move { store.bucket(bucket).await.map(|_| ()).map_err(|error| refused(&error)) })
+            }
+        }
     }
 
     fn put<'a>(
@@ -42,42 +69,25 @@ impl LogBucket for EmbeddedBuckets {
         body: Bytes,
         headers: ObjectHeaders,
     ) -> BoxFuture<'a, Result<(), BucketError>> {
-        Box::pin(async move {
-            let attributes = s3::Attributes {
-                content_type: Some(headers.content_type.to_owned()),
-                content_encoding: Some(headers.content_encoding.to_owned()),
-                ..s3::Attributes::default()
-            };
-            self.store.put(bucket, key, body, attributes).await.map(|_| ()).map_err(|error| refused(bucket, &error))
-        })
+        match self {
+            Buckets::Upstream(endpoint) => endpoint.put(bucket, key, body, headers),
+            Buckets::Embedded(store, _) => Box::pin(async move {
+                let attributes = s3::Attributes {
+                    content_type: Some(headers.content_type.to_owned()),
+                    content_encoding: Some(headers.content_encoding.to_owned()),
+                    ..s3::Attributes::default()
+                };
+                store.put(bucket, key, attributes, body).await.map(|_| ()).map_err(|error| refused(&error))
+            }),
+        }
     }
 }
 
-fn refused(bucket: &str, error: &s3::StoreError) -> BucketError {
+fn refused(error: &s3::StoreError) -> BucketError {
     match error {
-        s3::StoreError::NoSuchBucket => BucketError::NoSuchBucket(bucket.to_owned()),
+        s3::StoreError::NoSuchBucket(bucket) => BucketError::NoSuchBucket(bucket.clone()),
         other => BucketError::Refused { code: "InternalError".to_owned(), message: other.to_string() },
     }
-}
-
-/// The upstream that owns S3, addressed directly: our own calls are not recorded as a client's.
-///
-/// # Errors
-/// [`BucketError`] when the endpoint cannot be addressed.
-pub fn upstream(config: &Config, endpoint: String, administrator: &AccessKey) -> Result<Arc<dyn LogBucket>, BucketError> {
-    let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
-    let keys = keys.unwrap_or_else(|| UpstreamKeys {
-        access_key_id: administrator.access_key_id.clone(),
-        secret_access_key: administrator.secret.expose().to_owned(),
-        session_token: None,
-    });
-    Ok(Arc::new(S3Endpoint::new(S3Options {
-        endpoint,
-        region: config.region.clone(),
-        access_key_id: keys.access_key_id,
-        secret: Secret::new(keys.secret_access_key),
-        session_token: keys.session_token,
-    })?))
 }
 
 /// The first link of the standard AWS chain.
@@ -118,7 +128,7 @@ fn keys_of_profile(text: &str, profile: &str) -> Option<UpstreamKeys> {
 }
 
 /// Buckets as the CloudTrail API asks for them.
-pub struct TrailBuckets(pub Arc<dyn LogBucket>);
+pub struct TrailBuckets(pub Buckets);
 
 impl serve::Buckets for TrailBuckets {
     fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, serve::BucketError>> {

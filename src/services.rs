@@ -9,7 +9,8 @@ use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Full, Limited};
 use iam::{Keys, Payload};
 use s3::S3Api;
-use serve::{CloudTrail, QueryCall, QueryService};
+use serve::CloudTrail;
+use serve::sts::{QueryCall, QueryService};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -110,10 +111,10 @@ impl House {
     }
 
     fn query(&self, call: &Collected<'_>, service: QueryService) -> Response<Body> {
-        let action = aws::form_value(&call.body, "Action")
-            .or_else(|| aws::form_value(call.parts.uri.query().unwrap_or_default().as_bytes(), "Action"));
+        let query = call.parts.uri.query().unwrap_or_default();
+        let action = action_of(&call.body).or_else(|| action_of(query.as_bytes()));
         tracing::debug!(service = call.service, action = action.as_deref(), "query call");
-        whole(serve::answer_query(&QueryCall {
+        whole(serve::sts::answer(&QueryCall {
             service,
             action: action.as_deref(),
             caller: &call.caller,
@@ -163,6 +164,11 @@ impl House {
         let region = Some(credential.region.to_string()).filter(|region| !region.is_empty());
         Ok((identity, region))
     }
+}
+
+/// `Action` of a query-protocol form. Operation names need no percent-decoding.
+fn action_of(form: &[u8]) -> Option<String> {
+    aws::Pairs::new(form).find(|(name, _)| *name == b"Action").map(|(_, value)| String::from_utf8_lossy(value).into_owned())
 }
 
 /// An error in the protocol of the call; `reason` keeps it from being recorded.

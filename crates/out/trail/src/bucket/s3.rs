@@ -78,6 +78,27 @@ impl S3Endpoint {
         Ok(S3Endpoint { client, credential, endpoint, region: options.region })
     }
 
+    /// Makes a bucket; one that is ours already is fine.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    pub async fn create_bucket(&self, bucket: &str) -> Result<(), BucketError> {
+        let url = format!("{}/{}", self.endpoint, utf8_percent_encode(bucket, PATH));
+        let request = Request::builder().method(Method::PUT).uri(url);
+        // S3 refuses to be told its default Region (CreateBucket, `LocationConstraint`).
+        let body = match self.region.as_str() {
+            "us-east-1" => Bytes::new(),
+            region => Bytes::from(format!(
+                "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                 <LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+            )),
+        };
+        match self.send(bucket, request, body).await {
+            Err(BucketError::Refused { code, .. }) if code == "BucketAlreadyOwnedByYou" => Ok(()),
+            other => other,
+        }
+    }
+
     async fn send(&self, bucket: &str, request: http::request::Builder, body: Bytes) -> Result<(), BucketError> {
         let mut request = request
             .body(HttpRequestBody::from(body))

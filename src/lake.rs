@@ -1,0 +1,115 @@
+//! The adapter to the lake: the only file that names it.
+
+use futures_util::future::BoxFuture;
+use journal::{FollowOptions, FollowerHandle, Journal, JournalError};
+use lake::{Attribute, History, HistoryFollower, LookupError, Options, Query};
+use serve::{HistoryError, HistoryEvent, HistoryPage, HistoryQuery, HistoryResource, LookupAttribute};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How often it is looked whether the history has read the journal.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Entries gather this long before the history takes them: a call is to be found well within a second.
+const LINGER: Duration = Duration::from_millis(20);
+
+/// Event history at work.
+pub struct Running {
+    history: History,
+    handle: FollowerHandle,
+    stop: oneshot::Sender<()>,
+    following: JoinHandle<Result<HistoryFollower, JournalError>>,
+    journal_end: journal::Seq,
+}
+
+impl Running {
+    /// Starts reading the journal from its beginning.
+    pub fn start(journal: &Journal) -> Running {
+        let history = History::new(journal.clone(), Options::default());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            let _ = stopped.await;
+        };
+        let options = FollowOptions { linger: LINGER, ..FollowOptions::default() };
+        let (handle, follow) = journal::follow(journal, history.follower(), options, shutdown);
+        Running { history, handle, stop, following: tokio::spawn(follow), journal_end: journal.end() }
+    }
+
+    /// Where to read how it fares.
+    pub fn handle(&self) -> FollowerHandle {
+        self.handle.clone()
+    }
+
+    /// Event history for the CloudTrail API.
+    pub fn lookups(&self) -> Arc<dyn serve::History> {
+        Arc::new(Lookups(self.history.clone()))
+    }
+
+    /// Returns once everything is found that the journal held at the start.
+    pub async fn caught_up(&self) {
+        loop {
+            let status = self.handle.status();
+            if !status.running || status.position.is_some_and(|position| position >= self.journal_end) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Stops reading.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        match self.following.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "event history stopped reading"),
+            Err(error) => tracing::error!(%error, "event history ended badly"),
+        }
+    }
+}
+
+/// Event history as the CloudTrail API asks for it.
+struct Lookups(History);
+
+impl serve::History for Lookups {
+    fn lookup(&self, query: HistoryQuery) -> BoxFuture<'_, Result<HistoryPage, HistoryError>> {
+        Box::pin(async move {
+            let page = self.0.lookup(asked(query)).await.map_err(|error| match error {
+                LookupError::InvalidNextToken => HistoryError::InvalidNextToken,
+                other => HistoryError::Unavailable(other.to_string()),
+            })?;
+            let event = |found: lake::Found| HistoryEvent {
+                event: found.event,
+                resources: found.resources.into_iter().map(resource).collect(),
+            };
+            Ok(HistoryPage { events: page.events.into_iter().map(event).collect(), next_token: page.next_token })
+        })
+    }
+}
+
+fn asked(query: HistoryQuery) -> Query {
+    let attribute = |key| match key {
+        LookupAttribute::EventId => Attribute::EventId,
+        LookupAttribute::EventName => Attribute::EventName,
+        LookupAttribute::ReadOnly => Attribute::ReadOnly,
+        LookupAttribute::Username => Attribute::Username,
+        LookupAttribute::ResourceType => Attribute::ResourceType,
+        LookupAttribute::ResourceName => Attribute::ResourceName,
+        LookupAttribute::EventSource => Attribute::EventSource,
+        LookupAttribute::AccessKeyId => Attribute::AccessKeyId,
+    };
+    Query {
+        account_id: query.account_id,
+        region: query.region,
+        attribute: query.attribute.map(|(key, value)| (attribute(key), value)),
+        start: query.start,
+        end: query.end,
+        max_results: query.max_results,
+        next_token: query.next_token,
+        now: query.now,
+    }
+}
+
+fn resource(found: lake::LookupResource) -> HistoryResource {
+    HistoryResource { resource_type: found.resource_type.map(Into::into), resource_name: found.resource_name.into() }
+}
