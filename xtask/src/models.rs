@@ -14,8 +14,9 @@ mod write;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
-/// The package: raise both together, run `cargo xtask models`, and commit what changed in `models/`.
+/// The package: raise all three together, run `cargo xtask models`, and commit what changed in `models/`.
 const BOTOCORE_VERSION: &str = "1.44.5";
+const RETRIEVED: &str = "2026-11-22";
 const BOTOCORE_SHA256: &str = "8f16a56d1dff125dd65322ae021efa7ba5195a6db5102b96862566055b748921";
 
 /// Make the table of AWS operations from the public service models
@@ -40,7 +41,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<()> {
     let services = wheel.services()?.iter().map(compile::service).collect::<Result<Vec<_>>>()?;
     let table = write::table(&services)?;
     let counts = readme::Counts::of(&services, table.len());
-    let readme = readme::text(BOTOCORE_VERSION, BOTOCORE_SHA256, &counts);
+    let readme = readme::text(BOTOCORE_VERSION, RETRIEVED, BOTOCORE_SHA256, &counts);
     let files = [
         ("aws.bin", table),
         ("README.md", readme.into_bytes()),

@@ -81,7 +81,9 @@ fn fitting<'a, 'c: 'a>(
             Wire::Cbor { operation, .. } if info.protocols().contains(&Protocol::RpcV2Cbor) => {
                 (Protocol::RpcV2Cbor, Some(*operation))
             }
-            Wire::Json { prefix, operation } if candidates::is_target(info, prefix) => (Protocol::Json, Some(*operation)),
+            Wire::Json { prefix, operation } if candidates::is_target(info, prefix) => {
+                (Protocol::Json, Some(*operation))
+            }
             Wire::Form { action, .. } if info.protocols().iter().any(|protocol| protocol.is_form()) => {
                 let ec2 = info.protocols().contains(&Protocol::Ec2);
                 (if ec2 { Protocol::Ec2 } else { Protocol::Query }, Some(*action))
@@ -104,10 +106,10 @@ fn best<'m, 'c>(catalog: &Catalog, request: &Request<'_>, matches: &'m [Match<'c
     if rest.is_empty() {
         return Some(first);
     }
-    let hinted = |found: &Match<'_>| {
-        catalog.info(found.recognised.service).is_some_and(|info| host::names(request, info) || host::agent_names(request, info))
+    let rank = |found: &Match<'_>| {
+        let hint = catalog.info(found.recognised.service).map_or(0, |info| host::hint(request, info));
+        (found.fit.of_route(), hint, found.fit)
     };
-    let rank = |found: &Match<'_>| (found.fit, hinted(found));
     let mut best = (rank(first), first);
     for found in rest {
         let own = rank(found);

@@ -19,7 +19,7 @@ pub(super) struct Service {
     pub(super) api_version: String,
     pub(super) json_version: String,
     pub(super) xml_namespace: String,
-    pub(super) global_endpoint: String,
+    pub(super) global_region: String,
     pub(super) protocols: Vec<Protocol>,
     pub(super) flags: u32,
     pub(super) strings: Vec<String>,
@@ -77,7 +77,7 @@ pub(super) fn service(source: &Source) -> Result<Service> {
         api_version: text("apiVersion"),
         json_version: text("jsonVersion"),
         xml_namespace: text("xmlNamespace"),
-        global_endpoint: text("globalEndpoint"),
+        global_region: source.global_region.clone(),
         protocols: protocols(&source.name, metadata)?,
         flags: if query_compatible { sflag::QUERY_COMPATIBLE } else { 0 }
             | if unsigned { sflag::UNSIGNED_OPERATIONS } else { 0 },

@@ -30,7 +30,7 @@ impl fmt::Display for Counts {
     }
 }
 
-pub(super) fn text(version: &str, sha256: &str, counts: &Counts) -> String {
+pub(super) fn text(version: &str, retrieved: &str, sha256: &str, counts: &Counts) -> String {
     format!(
         "# The table of AWS operations
 
@@ -41,8 +41,8 @@ values are secret. OpenTrail embeds it to know what a request asks for. `crates/
 
 | | |
 |---|---|
-| made from | the service models (`data/*/*/service-2.json`, newest version of each) of the Python package `botocore` |
-| package | `botocore` {version} from PyPI, `botocore-{version}-py3-none-any.whl` |
+| made from | the service models and endpoints (`data/*/*/service-2.json`, `endpoint-rule-set-1.json`, newest version of each; `data/endpoints.json`) of the Python package `botocore` |
+| package | `botocore` {version} from PyPI, `botocore-{version}-py3-none-any.whl`, retrieved {retrieved} |
 | SHA-256 of the package | `{sha256}` |
 | licence | Apache-2.0, Copyright Amazon.com, Inc. or its affiliates: `LICENSE-botocore.txt`, `NOTICE-botocore.txt` |
 | content | {counts} |

@@ -16,6 +16,8 @@ pub(super) struct Source {
     pub(super) name: String,
     /// `service-2.json`.
     pub(super) model: Value,
+    /// The one Region in which all its calls are made; empty for a service with Regions.
+    pub(super) global_region: String,
 }
 
 pub(super) struct Wheel {
@@ -48,24 +50,37 @@ impl Wheel {
 
     /// The newest model of every service, by the name of its folder.
     pub(super) fn services(&self) -> Result<Vec<Source>> {
+        let endpoints = self.json("botocore/data/endpoints.json")?;
+        let rules = self.newest("endpoint-rule-set-1.json")?;
+        let read = |(name, file): (String, String)| {
+            let model = self.json(&file)?;
+            let rules = rules.get(&name).map(|file| self.json(file)).transpose()?.unwrap_or_default();
+            let prefix = model["metadata"]["endpointPrefix"].as_str().unwrap_or_default();
+            let global_region = global_region(&name, &endpoints["partitions"][0]["services"][prefix], &rules);
+            Ok(Source { name, global_region, model })
+        };
+        self.newest("service-2.json")?.into_iter().map(read).collect()
+    }
+
+    /// The file of that name in the newest version of every service.
+    fn newest(&self, wanted: &str) -> Result<BTreeMap<String, String>> {
         let mut newest: BTreeMap<String, (String, String)> = BTreeMap::new();
         for file in self.archive()?.file_names() {
             let Some(rest) = file.strip_prefix("botocore/data/") else { continue };
             let parts: Vec<&str> = rest.split('/').collect();
-            let [name, version, "service-2.json" | "service-2.json.gz"] = parts.as_slice() else { continue };
-            let entry = ((*version).to_owned(), file.to_owned());
-            let known = newest.entry((*name).to_owned()).or_default();
-            if entry > *known {
-                *known = entry;
+            let [name, version, found] = parts.as_slice() else { continue };
+            if found.strip_suffix(".gz").unwrap_or(found) == wanted {
+                let known = newest.entry((*name).to_owned()).or_default();
+                *known = std::mem::take(known).max(((*version).to_owned(), file.to_owned()));
             }
         }
-        let read = |(name, (_, file)): (String, (String, String))| {
-            let raw = self.file(&file)?;
-            let json = if file.ends_with(".gz") { gunzip(&raw)? } else { raw };
-            let model = serde_json::from_slice(&json).with_context(|| format!("{file} is not JSON"))?;
-            Ok(Source { name, model })
-        };
-        newest.into_iter().map(read).collect()
+        Ok(newest.into_iter().map(|(name, (_, file))| (name, file)).collect())
+    }
+
+    fn json(&self, file: &str) -> Result<Value> {
+        let raw = self.file(file)?;
+        let json = if file.ends_with(".gz") { gunzip(&raw)? } else { raw };
+        serde_json::from_slice(&json).with_context(|| format!("{file} is not JSON"))
     }
 
     /// A text file of the package's own description (licence, notice).
@@ -87,6 +102,22 @@ impl Wheel {
     fn archive(&self) -> Result<zip::ZipArchive<Cursor<&[u8]>>> {
         zip::ZipArchive::new(Cursor::new(self.bytes.as_slice())).context("the package is not a zip file")
     }
+}
+
+/// Services with endpoints for all Regions at once beside those of each Region.
+const REGIONAL: [&str; 3] = ["sts", "s3", "arc-region-switch"];
+
+/// A service is global where the list of endpoints knows one endpoint for the partition, or where its endpoint rules sign for
+/// the partition's own Region.
+fn global_region(name: &str, endpoints: &Value, rules: &Value) -> String {
+    let listed = endpoints["partitionEndpoint"].as_str().filter(|_| endpoints["isRegionalized"] != true);
+    let rules = rules.to_string();
+    if REGIONAL.contains(&name) || (listed.is_none() && !rules.contains("{PartitionResult#implicitGlobalRegion}")) {
+        return String::new();
+    }
+    let scope = listed.and_then(|endpoint| endpoints["endpoints"][endpoint]["credentialScope"]["region"].as_str());
+    let west = rules.contains("\"us-west-2\"");
+    scope.unwrap_or(if west { "us-west-2" } else { "us-east-1" }).to_owned()
 }
 
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>> {

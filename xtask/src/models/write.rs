@@ -32,7 +32,7 @@ fn index_entry(out: &mut Vec<u8>, service: &Service, frame_len: usize, raw_len: 
         &service.api_version,
         &service.json_version,
         &service.xml_namespace,
-        &service.global_endpoint,
+        &service.global_region,
     ] {
         number(out, words.len() as u32);
         out.extend(words.as_bytes());

@@ -23,7 +23,8 @@ pub struct ServiceInfo {
     api_version: &'static str,
     json_version: &'static str,
     xml_namespace: &'static str,
-    global_endpoint: &'static str,
+    global_region: &'static str,
+    event_source: Box<str>,
     protocols: SmallVec<[Protocol; 3]>,
     flags: u32,
     pub(super) frame: Range<usize>,
@@ -86,14 +87,14 @@ impl ServiceInfo {
         &self.protocols
     }
 
-    /// Whether one endpoint serves all Regions.
+    /// Whether one Region serves all.
     pub fn is_global(&self) -> bool {
-        !self.global_endpoint.is_empty()
+        !self.global_region.is_empty()
     }
 
-    /// The endpoint of a global service; empty for others.
-    pub fn global_endpoint(&self) -> &'static str {
-        self.global_endpoint
+    /// The Region in which the calls of a global service are made and recorded; `None` for services with Regions.
+    pub fn global_region(&self) -> Option<&'static str> {
+        self.is_global().then_some(self.global_region)
     }
 
     /// Whether its JSON errors carry the codes of its former query protocol in `x-amzn-query-error`.
@@ -107,8 +108,8 @@ impl ServiceInfo {
     }
 
     /// `eventSource` of its records, such as `monitoring.amazonaws.com`.
-    pub fn event_source(&self) -> &'static str {
-        crate::source::event_source(self)
+    pub fn event_source(&self) -> &str {
+        &self.event_source
     }
 }
 
@@ -142,7 +143,8 @@ fn entries(cursor: &mut Cursor<'static>) -> Result<(Vec<ServiceInfo>, usize), Ma
             api_version: cursor.text()?,
             json_version: cursor.text()?,
             xml_namespace: cursor.text()?,
-            global_endpoint: cursor.text()?,
+            global_region: cursor.text()?,
+            event_source: Box::default(),
             protocols: SmallVec::new(),
             flags: 0,
             frame: 0..0,
@@ -158,6 +160,7 @@ fn entries(cursor: &mut Cursor<'static>) -> Result<(Vec<ServiceInfo>, usize), Ma
         let end = at.checked_add(len).ok_or(Malformed)?;
         service.frame = at..end;
         at = end;
+        service.event_source = crate::source::event_source(service.name, service.signing_name);
         services.push(service);
     }
     Ok((services, at))

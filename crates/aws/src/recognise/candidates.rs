@@ -90,7 +90,7 @@ fn narrow(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>, scope: &str
         Wire::Route => keep(found, &|info| info.protocol().is_rest()),
     }
     if scope.starts_with("s3") {
-        let control = super::s3::is_control(request);
+        let control = super::s3::is_control(request, scope);
         keep(found, &|info| (info.name() == "s3control") == control);
     }
     if found.len() > 1 {
@@ -153,6 +153,8 @@ fn routed(catalog: &Catalog, request: &Request<'_>) -> Option<ServiceId> {
     }
     unsigned_services(catalog, Protocol::RestJson).iter().find(|id| {
         let service = catalog.service(*id).ok();
-        service.and_then(|service| service.router().find(service, request)).is_some_and(|(found, _)| found.is_unsigned())
+        service
+            .and_then(|service| service.router().find(service, request))
+            .is_some_and(|(found, _)| found.is_unsigned())
     })
 }

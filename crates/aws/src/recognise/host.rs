@@ -66,15 +66,24 @@ pub(super) fn names(request: &Request<'_>, info: &ServiceInfo) -> bool {
     stem.strip_suffix(info.endpoint_prefix()).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-/// Whether the user agent names this service, as `api/sso_oidc#1.2` (most SDKs) or `md/command#sts.get-caller-identity`
-/// (the AWS CLI). Only ever used between services that are otherwise equal.
-pub(super) fn agent_names(request: &Request<'_>, info: &ServiceInfo) -> bool {
+/// How surely the host or the user agent names this service; 0 when neither does. A user agent says it as
+/// `api/sso_oidc#1.2` (most SDKs) or `md/command#sts.get-caller-identity` (the AWS CLI). Only ever used between services
+/// that are otherwise equal.
+pub(super) fn hint(request: &Request<'_>, info: &ServiceInfo) -> u8 {
+    if names(request, info) {
+        return 3;
+    }
     let agent = request.headers.get("user-agent").unwrap_or_default();
-    agent.split(' ').any(|word| {
+    let hint = |word: &str| {
         let api = word.strip_prefix("api/").map(|word| word.split(['#', '/']).next().unwrap_or_default());
         let command = word.strip_prefix("md/command#").map(|word| word.split('.').next().unwrap_or_default());
-        api.or(command).is_some_and(|named| same_letters(named, info.service_id()) || same_letters(named, info.name()))
-    })
+        match api.or(command) {
+            Some(named) if same_letters(named, info.name()) => 2,
+            Some(named) if same_letters(named, info.service_id()) => 1,
+            _ => 0,
+        }
+    };
+    agent.split(' ').map(hint).max().unwrap_or(0)
 }
 
 /// Equal but for case and anything that is neither letter nor digit.
@@ -115,7 +124,8 @@ mod tests {
 
     #[test]
     fn other_hosts_name_nobody() {
-        for host in ["127.0.0.1:4780", "localhost:4780", "[::1]:80", "example.com", "nothing.example.amazonaws.com", ""] {
+        for host in ["127.0.0.1:4780", "localhost:4780", "[::1]:80", "example.com", "nothing.example.amazonaws.com", ""]
+        {
             check(host, &[]);
         }
     }

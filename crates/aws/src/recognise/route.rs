@@ -28,6 +28,11 @@ impl Fit {
         Fit { complete: version, literals: 0, required: 0, same_end: true, current: true }
     }
 
+    /// The fit but for the operation's age.
+    pub(super) fn of_route(self) -> Fit {
+        Fit { current: true, ..self }
+    }
+
     /// Complete, or at least named by a query literal.
     pub(super) fn is_usable(&self) -> bool {
         self.complete || self.literals > 0

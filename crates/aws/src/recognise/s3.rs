@@ -29,25 +29,29 @@ pub(crate) fn address<'r>(request: &Request<'r>) -> Address<'r> {
 fn host_bucket<'r>(request: &Request<'r>) -> Option<&'r str> {
     let stem = host::stem(request);
     let name = host::name(request);
-    if name.len() > ".localhost".len() && stem == name.strip_suffix(".localhost").unwrap_or_default() {
+    if !stem.is_empty() && name.strip_suffix(".localhost") == Some(stem) {
         // `bucket.localhost`, `bucket.s3.localhost`, but `s3.localhost` is S3 itself.
         if stem == "s3" {
             return None;
         }
         return Some(stem.strip_suffix(".s3").unwrap_or(stem));
     }
+    if let Some(alias) = stem.strip_suffix(".accesspoint.s3-global") {
+        return Some(alias);
+    }
     let (bucket, own) = stem.rsplit_once('.')?;
-    let is_s3 = own == "s3"
-        || own.starts_with("s3-")
-        || own.starts_with("s3express-")
-        || (own == "accesspoint" && name.contains(".s3-global."));
+    let is_s3 = own == "s3" || own.starts_with("s3-") || own.starts_with("s3express-");
     (is_s3 && !bucket.is_empty()).then_some(bucket)
 }
 
-/// Whether a request signed for S3 is for S3 Control: its paths start with its version, and it names an account.
-pub(super) fn is_control(request: &Request<'_>) -> bool {
+/// Whether a request signed for S3 is for S3 Control: its paths start with its version, and it names an account or an
+/// Outpost (a bucket may have that name too).
+pub(super) fn is_control(request: &Request<'_>, scope: &str) -> bool {
+    let marked = |name: &&str| request.headers.has(name);
     request.path.starts_with("/v20180820/")
-        && (request.headers.has("x-amz-account-id") || host::stem(request).ends_with("s3-control"))
+        && (scope == "s3-outposts"
+            || ["x-amz-account-id", "x-amz-outpost-id"].iter().any(marked)
+            || host::stem(request).ends_with("s3-control"))
 }
 
 /// S3's operations by what they address.
@@ -144,7 +148,12 @@ mod tests {
         check("b.s3.dualstack.eu-west-1.amazonaws.com", "/k", Some("b"), Some("k"));
         check("b.s3-eu-west-1.amazonaws.com", "/k", Some("b"), Some("k"));
         check("b.s3-accelerate.amazonaws.com", "/k", Some("b"), Some("k"));
-        check("b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", "/k", Some("b--use1-az4--x-s3"), Some("k"));
+        check(
+            "b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com",
+            "/k",
+            Some("b--use1-az4--x-s3"),
+            Some("k"),
+        );
         check("ap-111122223333.s3-accesspoint.eu-west-1.amazonaws.com", "/k", Some("ap-111122223333"), Some("k"));
         check("m.mrap.accesspoint.s3-global.amazonaws.com", "/k", Some("m.mrap"), Some("k"));
         check("b.localhost:4780", "/k", Some("b"), Some("k"));

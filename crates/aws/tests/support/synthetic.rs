@@ -21,22 +21,27 @@ pub struct Synthetic {
 }
 
 impl Synthetic {
+    /// A call to an endpoint of our own, signed if the operation asks for it.
     pub fn new(operation: Operation<'_>, protocol: Protocol, filling: Filling) -> Synthetic {
+        let call = Synthetic::unsigned(operation, protocol, filling, "127.0.0.1:4780");
+        if operation.is_unsigned() {
+            return call;
+        }
+        let scope = format!("AKIDEXAMPLE/20260115/us-east-1/{}/aws4_request", signing_name(operation));
+        let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
+        call.with_header("Authorization", signature)
+    }
+
+    /// A call to that host without a signature.
+    pub fn unsigned(operation: Operation<'_>, protocol: Protocol, filling: Filling, host: &str) -> Synthetic {
         let service = operation.service();
         let mut call = Synthetic {
             method: "POST".to_owned(),
             path: "/".to_owned(),
             query: String::new(),
-            headers: vec![("Host".to_owned(), b"127.0.0.1:4780".to_vec())],
+            headers: vec![("Host".to_owned(), host.as_bytes().to_vec())],
             body: Vec::new(),
         };
-        if !operation.is_unsigned() {
-            let scope = if is_directory(operation) { "s3express" } else { service.signing_name() };
-            call.header(
-                "Authorization",
-                format!("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260115/us-east-1/{scope}/aws4_request, SignedHeaders=host, Signature=00"),
-            );
-        }
         match protocol {
             Protocol::RpcV2Cbor => {
                 call.path = format!("/service/{}/operation/{}", service.target_prefix(), operation.name());
@@ -77,12 +82,20 @@ impl Synthetic {
     fn member(&mut self, member: Member<'_>) {
         match member.location() {
             Location::Header => self.header(member.wire_name(), "sample".to_owned()),
-            Location::QueryString if !self.query.split('&').any(|pair| pair.split('=').next() == Some(member.wire_name())) => {
+            Location::QueryString
+                if !self.query.split('&').any(|pair| pair.split('=').next() == Some(member.wire_name())) =>
+            {
                 let and = if self.query.is_empty() { "" } else { "&" };
                 self.query += &format!("{and}{}=sample", member.wire_name());
             }
             _ => {}
         }
+    }
+
+    /// The same with a header more.
+    pub fn with_header(mut self, name: &str, value: String) -> Synthetic {
+        self.header(name, value);
+        self
     }
 
     fn header(&mut self, name: &str, value: String) {
@@ -98,8 +111,13 @@ impl Synthetic {
     }
 }
 
-fn is_directory(operation: Operation<'_>) -> bool {
-    operation.service().name() == "s3" && operation.name() == "ListDirectoryBuckets"
+/// The signing name; for single operations the endpoint rules say another one.
+fn signing_name<'c>(operation: Operation<'c>) -> &'c str {
+    match (operation.service().name(), operation.name()) {
+        ("s3", "ListDirectoryBuckets") => "s3express",
+        ("s3control", "CreateBucket" | "ListRegionalBuckets") => "s3-outposts",
+        _ => operation.service().signing_name(),
+    }
 }
 
 /// Puts values into the labels of a template: encoded ones, and for greedy labels several segments.
