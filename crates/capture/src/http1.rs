@@ -6,5 +6,5 @@
 mod framing;
 mod head;
 
-pub(crate) use framing::{Framing, FramingError};
+pub(crate) use framing::Framing;
 pub(crate) use head::{HeadError, RequestHead, ResponseHead};

@@ -12,7 +12,6 @@ use crate::http1::{HeadError, RequestHead};
 use crate::{Failure, Keep, Opened};
 use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, ready};
