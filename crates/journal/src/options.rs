@@ -49,7 +49,7 @@ impl fmt::Debug for Clock {
 pub struct Options {
     /// What an acknowledged append has survived. Default: [`Durability::Sync`].
     pub durability: Durability,
-    /// A segment file is closed and the next begun when a batch would pass this size. Default: 128 MiB.
+    /// A segment file is closed and the next begun when a batch would pass this size. Default: 64 MiB.
     pub segment_bytes: u64,
     /// Frames that wait for the writer, in bytes; appends beyond it wait. Memory is bounded by twice this (one
     /// batch collects while one is written) plus one append. Default: 16 MiB.
@@ -67,7 +67,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             durability: Durability::Sync,
-            segment_bytes: 128 << 20,
+            segment_bytes: 64 << 20,
             queue_bytes: 16 << 20,
             recent_bytes: 8 << 20,
             gather: Duration::from_millis(1),

@@ -1,0 +1,237 @@
+//! The bytes of a segment: its header and its frames (`docs/formats/journal-segment.md`). Pure.
+
+use crate::{Entry, Seq};
+use bytes::Bytes;
+use event::{Event, HeadError};
+
+/// The version of the form that is written, and the only one that is read.
+pub(crate) const VERSION: u32 = 1;
+
+/// Bytes of a segment's header.
+pub(crate) const SEGMENT_HEADER: usize = 40;
+
+/// Bytes of a frame's header; the event's head and its JSON follow.
+pub(crate) const FRAME_HEADER: usize = 32;
+
+/// The longest head or JSON that a frame announces; an [`Event`] has at most 16 MiB of JSON. A length beyond it is
+/// damage, and nobody reserves memory for it.
+const MAX_PART: u32 = 64 << 20;
+
+const MAGIC: [u8; 8] = *b"OTJOURNL";
+const FLAG_BUFFERED: u32 = 1;
+
+/// What stands at the start of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    /// The place of its first entry; also its name.
+    pub(crate) first: u64,
+    /// When it was begun; not before the last entry of the segment before it was appended.
+    pub(crate) created_ms: u64,
+    /// Whether batches in it were acknowledged before they were synced.
+    pub(crate) buffered: bool,
+}
+
+/// Why bytes are not a segment's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeaderFault {
+    /// Short, without the magic bytes, or with a wrong checksum.
+    Unreadable,
+    /// Intact, of another version.
+    Version(u32),
+}
+
+impl SegmentHeader {
+    pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER] {
+        let mut out = [0; SEGMENT_HEADER];
+        out[0..8].copy_from_slice(&MAGIC);
+        out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[12..16].copy_from_slice(&(if self.buffered { FLAG_BUFFERED } else { 0 }).to_le_bytes());
+        out[16..24].copy_from_slice(&self.first.to_le_bytes());
+        out[24..32].copy_from_slice(&self.created_ms.to_le_bytes());
+        let sum = crc32c::crc32c(&out[..SEGMENT_HEADER - 4]);
+        out[SEGMENT_HEADER - 4..].copy_from_slice(&sum.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<SegmentHeader, HeaderFault> {
+        let bytes = bytes.first_chunk::<SEGMENT_HEADER>().ok_or(HeaderFault::Unreadable)?;
+        let sum = crc32c::crc32c(&bytes[..SEGMENT_HEADER - 4]);
+        if bytes[..8] != MAGIC || u32_at(bytes, SEGMENT_HEADER - 4) != sum {
+            return Err(HeaderFault::Unreadable);
+        }
+        match u32_at(bytes, 8) {
+            VERSION => Ok(SegmentHeader {
+                first: u64_at(bytes, 16),
+                created_ms: u64_at(bytes, 24),
+                buffered: u32_at(bytes, 12) & FLAG_BUFFERED != 0,
+            }),
+            other => Err(HeaderFault::Version(other)),
+        }
+    }
+}
+
+/// What stands before each entry. The checksum covers the head, the JSON and then bytes 4..32 of this header: in that
+/// order, so that an appender sums its event before it knows its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameHeader {
+    sum: u32,
+    json_len: u32,
+    head_len: u32,
+    /// How many entries of the same batch stand before it.
+    pub(crate) batch_index: u32,
+    pub(crate) seq: u64,
+    pub(crate) appended_ms: u64,
+}
+
+impl FrameHeader {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<FrameHeader> {
+        let bytes = bytes.first_chunk::<FRAME_HEADER>()?;
+        Some(FrameHeader {
+            sum: u32_at(bytes, 0),
+            json_len: u32_at(bytes, 4),
+            head_len: u32_at(bytes, 8),
+            batch_index: u32_at(bytes, 12),
+            seq: u64_at(bytes, 16),
+            appended_ms: u64_at(bytes, 24),
+        })
+    }
+
+    /// Whether the lengths are ones that an appender writes.
+    pub(crate) fn is_plausible(&self) -> bool {
+        (1..=MAX_PART).contains(&self.json_len) && (1..=MAX_PART).contains(&self.head_len)
+    }
+
+    /// The place of the first entry of its batch.
+    pub(crate) fn batch_first(&self) -> u64 {
+        self.seq.saturating_sub(u64::from(self.batch_index))
+    }
+
+    /// Bytes of the whole frame.
+    pub(crate) fn frame_len(&self) -> usize {
+        FRAME_HEADER + self.head_len as usize + self.json_len as usize
+    }
+
+    /// The frame that these bytes hold, or `None` when they are short or do not sum up.
+    pub(crate) fn open<'a>(&self, frame: &'a [u8]) -> Option<Frame<'a>> {
+        let (fields, content) = frame.get(..self.frame_len())?.split_first_chunk::<FRAME_HEADER>()?;
+        if crc32c::crc32c_append(crc32c::crc32c(content), &fields[4..]) != self.sum {
+            return None;
+        }
+        let (head, json) = content.split_at_checked(self.head_len as usize)?;
+        Some(Frame { seq: self.seq, appended_ms: self.appended_ms, head, json })
+    }
+}
+
+/// One intact frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) seq: u64,
+    pub(crate) appended_ms: u64,
+    head: &'a [u8],
+    json: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Bytes of its JSON.
+    pub(crate) fn json_len(&self) -> usize {
+        self.json.len()
+    }
+
+    /// The entry, with bytes of its own.
+    pub(crate) fn entry(&self) -> Result<Entry, HeadError> {
+        let event = Event::from_stored(self.head, Bytes::copy_from_slice(self.json))?;
+        Ok(Entry { seq: Seq(self.seq), appended_ms: self.appended_ms, event })
+    }
+}
+
+/// An event made ready to be framed, as far as that goes without its place.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) event: Event,
+    head: Vec<u8>,
+    content_sum: u32,
+}
+
+impl Prepared {
+    pub(crate) fn new(event: Event) -> Prepared {
+        let mut head = Vec::with_capacity(192);
+        event.head().encode(&mut head);
+        let content_sum = crc32c::crc32c_append(crc32c::crc32c(&head), event.json());
+        Prepared { event, head, content_sum }
+    }
+
+    /// Appends the frame to `out`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, seq: u64, batch_index: u32, appended_ms: u64) {
+        let mut header = [0; FRAME_HEADER];
+        header[4..8].copy_from_slice(&(self.event.json().len() as u32).to_le_bytes());
+        header[8..12].copy_from_slice(&(self.head.len() as u32).to_le_bytes());
+        header[12..16].copy_from_slice(&batch_index.to_le_bytes());
+        header[16..24].copy_from_slice(&seq.to_le_bytes());
+        header[24..32].copy_from_slice(&appended_ms.to_le_bytes());
+        let sum = crc32c::crc32c_append(self.content_sum, &header[4..]);
+        header[..4].copy_from_slice(&sum.to_le_bytes());
+        out.extend_from_slice(&header);
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(self.event.json());
+    }
+}
+
+/// Reads a number at a place that the caller has checked by the array's length.
+fn u32_at<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |four| u32::from_le_bytes(*four))
+}
+
+fn u64_at<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |eight| u64::from_le_bytes(*eight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::event;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_segment_header_reads_back_and_any_flipped_bit_is_noticed() {
+        let header = SegmentHeader { first: 7, created_ms: 1_700_000_000_000, buffered: true };
+        let bytes = header.encode();
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(header));
+        for bit in 0..SEGMENT_HEADER * 8 {
+            let mut damaged = bytes;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(SegmentHeader::decode(&damaged), Err(HeaderFault::Unreadable), "bit {bit}");
+        }
+        assert_eq!(SegmentHeader::decode(&bytes[..39]), Err(HeaderFault::Unreadable));
+    }
+
+    #[test]
+    fn a_newer_version_is_told_apart_from_damage() {
+        let mut bytes = SegmentHeader { first: 0, created_ms: 0, buffered: false }.encode();
+        bytes[8] = 9;
+        let sum = crc32c::crc32c(&bytes[..36]);
+        bytes[36..].copy_from_slice(&sum.to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderFault::Version(9)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_reads_back_and_a_flipped_bit_anywhere_is_noticed(
+            seq: u64, batch_index: u32, appended_ms: u64, size in 0usize..2000, at: prop::sample::Index, bit in 0u8..8,
+        ) {
+            let event = event(1, size);
+            let mut bytes = Vec::new();
+            Prepared::new(event.clone()).write(&mut bytes, seq, batch_index, appended_ms);
+            let header = FrameHeader::decode(&bytes).unwrap();
+            prop_assert_eq!(header.frame_len(), bytes.len());
+            prop_assert_eq!((header.batch_index, header.seq, header.appended_ms), (batch_index, seq, appended_ms));
+            let entry = header.open(&bytes).unwrap().entry().unwrap();
+            prop_assert_eq!(entry.event.json(), event.json());
+            prop_assert_eq!(entry.event.head(), event.head());
+
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let damaged = FrameHeader::decode(&bytes).unwrap();
+            prop_assert!(damaged.open(&bytes).is_none());
+        }
+    }
+}
