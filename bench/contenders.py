@@ -35,7 +35,7 @@ def need(*programs):
 class Server:
     """A process with its children, on a port, pinned to some processors."""
 
-    def __init__(self, name, command, port, cpus, folder, env=None, ready="/"):
+    def __init__(self, name, command, port, cpus, folder, ready="/"):
         self.name, self.port, self.folder = name, port, Path(folder)
         self.log = self.folder / f"{name.replace(' ', '-')}.log"
 
@@ -45,7 +45,7 @@ class Server:
 
         with self.log.open("wb") as log:
             self.child = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=pinned, env={**os.environ, **(env or {})}
+                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=pinned
             )
         deadline = time.monotonic() + 30
         while not self._answers(ready):
@@ -192,8 +192,7 @@ def proxy_opentrail(name, target, workers, cpus, folder, audit="fail-closed", se
     shutil.rmtree(data, ignore_errors=True)
     command = [binary, "serve", "--data-dir", data, "--listen", f"127.0.0.1:{port}", "--auth", "trust", "--account", "123456789012"]
     command += ["--audit", audit, "--upstream", f"{','.join(services)}=http://127.0.0.1:{target}"]
-    env = {"TOKIO_WORKER_THREADS": str(workers)}
-    return Server(name, command, port, cpus, folder, env, ready="/_opentrail/ready")
+    return Server(name, [*command, "--threads", workers], port, cpus, folder, ready="/_opentrail/ready")
 
 
 CONTENDERS = {

@@ -36,6 +36,20 @@ def moto(moto_process):
     return moto_process
 
 
+STARTED = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows what the OpenTrails of its story said last: their folders are gone afterwards."""
+    report = yield
+    if report.failed:
+        for trail in STARTED[-3:]:
+            if said := trail.process.said():
+                report.sections.append((f"log of opentrail on port {trail.port}", said[-3000:]))
+    return report
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """Makes OpenTrails in folders of their own: `house(upstream=..., auth=..., flags=[...])`; ends them with the story."""
@@ -44,6 +58,7 @@ def house(tmp_path_factory):
     def make(**options):
         trail = OpenTrail(Path(tmp_path_factory.mktemp("opentrail")), **options)
         made.append(trail)
+        STARTED.append(trail)
         return trail
 
     yield make
@@ -53,4 +68,5 @@ def house(tmp_path_factory):
             trail.end()
         except AssertionError as error:
             failed.append(str(error))
+    STARTED.clear()
     assert not failed, "\n".join(failed)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness.opentrail import binary
+from harness.opentrail import ACCOUNT, binary
 from harness.process import clean_environment
 
 
@@ -31,7 +31,7 @@ def test_help_names_the_commands_and_flags():
         ["serve", "--auth", "maybe"],
         ["serve", "--audit", "sometimes"],
         ["serve", "--delivery-interval", "soon"],
-        ["serve", "--upstream", "not a url"],
+        ["serve", "--upstream", "nonsense"],
         ["no-such-command"],
     ],
     ids=" ".join,
@@ -53,7 +53,7 @@ def test_a_port_that_is_taken_is_told_and_ends_with_1(tmp_path):
 
 def test_a_folder_that_another_one_uses_is_told_and_ends_with_1(house):
     trail = house().start()
-    done = run("serve", "--data-dir", trail.data, "--listen", "127.0.0.1:0")
+    done = run("serve", "--data-dir", trail.data, "--account", ACCOUNT, "--listen", "127.0.0.1:0")
     assert done.returncode == 1 and str(trail.data) in done.stderr
     assert trail.ready()
 

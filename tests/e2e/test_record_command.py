@@ -27,8 +27,8 @@ def test_a_table_of_the_calls(record):
     done = record("--", tool("aws"), "sqs", "create-queue", "--queue-name", "shown")
     assert done.returncode == 0, done.stderr
     assert '"QueueUrl"' in done.stdout, "the command's own output comes through"
-    (line,) = [line for line in (done.stdout + done.stderr).splitlines() if "CreateQueue" in line]
-    assert "sqs" in line and ANY_KEY[0] in line
+    (line,) = [line for line in done.stdout.splitlines() if "CreateQueue" in line]
+    assert "sqs" in line and ANY_KEY[0] in line and "shown" in line and "ok" in line
 
 
 def test_output_is_cloudtrail_json(record, tmp_path):
@@ -45,8 +45,8 @@ def test_output_is_cloudtrail_json(record, tmp_path):
 def test_a_failed_call_shows_its_error(record):
     done = record("--", tool("aws"), "iam", "get-user", "--user-name", "nobody")
     assert done.returncode == 254, "the exit code of the AWS CLI"
-    (line,) = [line for line in (done.stdout + done.stderr).splitlines() if "GetUser" in line and "iam" in line and "NoSuchEntity" in line and "│" in line or "GetUser " in line and "NoSuchEntity" in line][:1]
-    assert "nobody" in line or ANY_KEY[0] in line
+    (line,) = [line for line in done.stdout.splitlines() if "GetUser" in line]
+    assert "iam" in line and "nobody" in line and "NoSuchEntity" in line
 
 
 @pytest.mark.parametrize("code", [0, 7, 255])
