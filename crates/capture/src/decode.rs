@@ -16,7 +16,8 @@ const MAX_INFLATED: u64 = 1 << 20;
 /// is there. A body of another encoding, or broken, is given back empty and not whole.
 pub(crate) fn content_decoded<'a>(body: &'a [u8], whole: bool, encoding: Option<&str>) -> (Cow<'a, [u8]>, bool) {
     let encoding = encoding.map(str::trim).unwrap_or_default();
-    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") || encoding.eq_ignore_ascii_case("aws-chunked") {
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") || encoding.eq_ignore_ascii_case("aws-chunked")
+    {
         return (Cow::Borrowed(body), whole);
     }
     if !encoding.eq_ignore_ascii_case("gzip") {

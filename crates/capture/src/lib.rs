@@ -11,16 +11,22 @@
 
 mod call;
 mod classify;
+mod compose;
 mod decode;
 mod ec2;
 mod error;
 mod exchange;
+mod http1;
 mod identities;
 mod learn;
+mod limits;
+mod local;
 mod manner;
+mod metrics;
 mod names;
 mod opened;
 mod params;
+mod proxy;
 mod read_only;
 mod recorder;
 mod redact;
@@ -34,7 +40,10 @@ mod who;
 mod write;
 
 pub use exchange::{Captured, Exchange, Failure, Keep, Response, TlsDetails};
-pub use identities::{Identities, KnownIdentities, Lesson};
+pub use identities::{Identities, KnownIdentities, Lesson, Listener};
+pub use local::{Answer, Body, BoxError, Local, LocalCall};
+pub use metrics::Metrics;
 pub use opened::Opened;
+pub use proxy::{Audit, Bound, Edge, Routes, RoutesError, Running, Upstream, UpstreamError};
 pub use recorder::{Recorder, RecorderConfig};
 pub use verdict::{Reason, Verdict};

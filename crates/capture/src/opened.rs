@@ -9,13 +9,15 @@ use aws::{Operation, Protocol, Service, ServiceId};
 pub struct Opened {
     pub(crate) service: Option<&'static Service>,
     pub(crate) operation: Option<Operation<'static>>,
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) request_body: Keep,
+    pub(crate) response_body: Keep,
 }
 
 impl Opened {
     /// The service that the call is for; `None` when the head names none.
     pub fn service(&self) -> Option<ServiceId> {
-        self.service.map(Service::id)
+        self.service.map(|service| service.id())
     }
 
     /// The operation, when the head alone tells (query protocols name it in the body).
@@ -25,11 +27,16 @@ impl Opened {
 
     /// The protocol of the call: how an error of our own must be written.
     pub fn protocol(&self) -> Option<Protocol> {
-        self.service.map(Service::protocol)
+        self.protocol
     }
 
     /// How much of the request's body to keep.
     pub fn request_body(&self) -> Keep {
         self.request_body
+    }
+
+    /// How much of the body of an answer with this status to keep.
+    pub fn response_body(&self, status: u16) -> Keep {
+        crate::call::response_keep(self.response_body, status)
     }
 }

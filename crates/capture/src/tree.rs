@@ -135,7 +135,10 @@ impl<'a> Tree<'a> {
         {
             return Some(Id(parent.last));
         }
-        NodeRef { tree: self, at: 0 }.siblings_from(parent.first).find(|node| node.name() == name).map(|node| Id(node.at))
+        NodeRef { tree: self, at: 0 }
+            .siblings_from(parent.first)
+            .find(|node| node.name() == name)
+            .map(|node| Id(node.at))
     }
 
     fn node(&self, at: u32) -> Option<&Node<'a>> {
@@ -190,6 +193,11 @@ impl<'t, 'a> NodeRef<'t, 'a> {
     /// The first child of that name.
     pub(crate) fn child(self, name: &str) -> Option<NodeRef<'t, 'a>> {
         self.children().find(|child| child.name() == name)
+    }
+
+    /// Whether both are the same node of the same tree.
+    pub(crate) fn is(self, other: NodeRef<'_, '_>) -> bool {
+        self.at == other.at
     }
 
     /// Its text or number; `None` for anything else.

@@ -15,6 +15,7 @@ impl Json {
         self.buffer
     }
 
+    #[cfg(test)]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.buffer
     }

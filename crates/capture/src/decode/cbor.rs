@@ -136,7 +136,11 @@ fn simple<'a>(bits: u8, number: u64) -> Decoded<Value<'a>> {
         27 => f64::from_bits(number),
         _ => return Err(Undecodable::Malformed),
     };
-    Ok(if float.is_finite() { Value::Number(Cow::Owned(digits(float))) } else { Value::Text(Cow::Owned(float.to_string())) })
+    Ok(if float.is_finite() {
+        Value::Number(Cow::Owned(digits(float)))
+    } else {
+        Value::Text(Cow::Owned(float.to_string()))
+    })
 }
 
 /// A finite number as JSON writes it: Rust's form has neither exponents nor a bare point.

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn dotted_keys_become_paths() {
-        let tree = tree(b"Action=RunInstances&Filter.1.Name=vpc-id&Filter.1.Value.1=a%26b&Filter.1.Value.2=c+d").unwrap();
+        let tree =
+            tree(b"Action=RunInstances&Filter.1.Name=vpc-id&Filter.1.Value.1=a%26b&Filter.1.Value.2=c+d").unwrap();
         let filter = tree.root().child("Filter").and_then(|f| f.child("1")).unwrap();
         assert_eq!(filter.child("Name").and_then(|n| n.text()), Some("vpc-id"));
         let values: Vec<_> = filter.child("Value").unwrap().children().filter_map(|v| v.text()).collect();

@@ -190,7 +190,8 @@ impl<'a> Reader<'a> {
 /// Whether text is a JSON number.
 pub(crate) fn is_number(text: &str) -> bool {
     let bytes = text.strip_prefix('-').unwrap_or(text).as_bytes();
-    let digits = |from: usize| bytes.get(from..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+    let digits =
+        |from: usize| bytes.get(from..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
     let whole = digits(0);
     if whole == 0 || (whole > 1 && bytes.first() == Some(&b'0')) {
         return false;

@@ -108,7 +108,8 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Decoded<&'a str> {
-        let end = self.rest.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '=' | '<' | '"' | '\'' | '!'));
+        let end =
+            self.rest.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '=' | '<' | '"' | '\'' | '!'));
         let (name, rest) = self.rest.split_at_checked(end.unwrap_or(0)).ok_or(Undecodable::Malformed)?;
         if name.is_empty() {
             return Err(Undecodable::Malformed);

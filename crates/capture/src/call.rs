@@ -1,0 +1,163 @@
+//! What an exchange was in AWS's terms, and which of its bytes a record needs.
+
+use crate::exchange::Keep;
+use crate::manner::{self, Manner};
+use crate::opened::Opened;
+use crate::params::is_opaque;
+use crate::redact::{self, Rows};
+use crate::render::{Renderer, Wire};
+use crate::verdict::Reason;
+use crate::{classify, read_only};
+use aws::{Catalog, Operation, Protocol, Request, Service, recognise};
+
+/// Of a request, and of a result that the record shows. More than the caps of §2 let a record hold, and less than a
+/// proxy under load would feel.
+const BODY: usize = 1 << 20;
+/// Of an error: it is short, or it is not one.
+const ERROR_BODY: usize = 64 << 10;
+
+/// One call: service, operation, and how its service writes records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) service: &'static Service,
+    pub(crate) operation: Operation<'static>,
+    pub(crate) protocol: Protocol,
+    pub(crate) manner: &'static Manner,
+    pub(crate) rows: Rows,
+    pub(crate) read_only: bool,
+    /// `resources.type` of a data event; `None` for management.
+    pub(crate) data: Option<&'static str>,
+}
+
+impl Call {
+    fn new(service: &'static Service, operation: Operation<'static>, protocol: Protocol) -> Call {
+        let name = service.name();
+        Call {
+            service,
+            operation,
+            protocol,
+            manner: manner::of(name),
+            rows: redact::rows(name),
+            read_only: read_only::is_read_only(name, operation),
+            data: classify::data_resource_type(name, operation.name()),
+        }
+    }
+
+    /// The call of an exchange: what its head told, or else what its body tells.
+    pub(crate) fn identify(
+        catalog: &'static Catalog,
+        opened: &Opened,
+        request: &Request<'_>,
+        body: &[u8],
+    ) -> Result<Call, Reason> {
+        if let (Some(service), Some(operation), Some(protocol)) = (opened.service, opened.operation, opened.protocol) {
+            return Ok(Call::new(service, operation, protocol));
+        }
+        match recognised(catalog, request, body) {
+            Some(recognised) => {
+                let service = catalog.service(recognised.service).map_err(|_| Reason::UnknownService)?;
+                Ok(Call::new(service, recognised.operation, recognised.protocol))
+            }
+            None if opened.service.is_some() => Err(Reason::UnknownOperation),
+            None if request.method.eq_ignore_ascii_case("OPTIONS") => Err(Reason::NotACall),
+            None => Err(Reason::UnknownService),
+        }
+    }
+
+    /// Whether the call is S3's, which records in its own way.
+    pub(crate) fn is_s3(&self) -> bool {
+        matches!(self.service.name(), "s3" | "s3control")
+    }
+
+    /// Whether a successful call has `responseElements` (§8).
+    pub(crate) fn shows_result(&self) -> bool {
+        let name = self.operation.name();
+        match (self.service.name(), self.data.is_some()) {
+            ("sts", _) if name.starts_with("AssumeRole") => true,
+            ("s3", _) => matches!(
+                name,
+                "PutObject" | "CopyObject" | "CreateMultipartUpload" | "CompleteMultipartUpload" | "UploadPart"
+            ),
+            ("events" | "sqs", true) => !self.read_only && name != "DeleteMessage",
+            ("lambda", _) if matches!(name, "PutFunctionConcurrency" | "PutFunctionEventInvokeConfig") => false,
+            (_, true) => false,
+            _ => !self.read_only,
+        }
+    }
+
+    /// Whether a successful answer may teach who a key is.
+    pub(crate) fn teaches(&self) -> bool {
+        crate::learn::teaches(self.service.name(), self.operation.name())
+    }
+
+    pub(crate) fn renderer(&self, wire: Wire) -> Renderer {
+        Renderer { manner: self.manner, rows: self.rows, wire }
+    }
+}
+
+/// Reads the head of a request.
+pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
+    let found = recognised(catalog, head, &[]).and_then(|found| {
+        let service = catalog.service(found.service).ok()?;
+        Some(Call::new(service, found.operation, found.protocol))
+    });
+    match found {
+        Some(call) => Opened {
+            service: Some(call.service),
+            operation: Some(call.operation),
+            protocol: Some(call.protocol),
+            request_body: request_body(&call),
+            response_body: response_body(&call),
+        },
+        None => {
+            let service = recognise::service(catalog, head).first().and_then(|id| catalog.service(id).ok());
+            Opened {
+                service,
+                operation: None,
+                protocol: service.map(|service| service.protocol()),
+                request_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
+                response_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
+            }
+        }
+    }
+}
+
+fn recognised(catalog: &'static Catalog, request: &Request<'_>, body: &[u8]) -> Option<recognise::Recognised<'static>> {
+    recognise::operation(catalog, request, body)
+}
+
+fn is_form(head: &Request<'_>) -> bool {
+    let form = "application/x-www-form-urlencoded";
+    head.headers
+        .get("content-type")
+        .is_some_and(|kind| kind.trim_start().get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form)))
+}
+
+fn request_body(call: &Call) -> Keep {
+    let input = call.operation.input();
+    let opaque = input.and_then(|input| input.payload()).is_some_and(is_opaque);
+    let s3_data = call.service.name() == "s3" && call.data.is_some() && call.operation.name() != "DeleteObjects";
+    if opaque || s3_data { Keep::Nothing } else { Keep::UpTo(BODY) }
+}
+
+/// For success; errors are always kept.
+fn response_body(call: &Call) -> Keep {
+    if call.teaches() {
+        return Keep::UpTo(ERROR_BODY);
+    }
+    let output = call.operation.output();
+    let opaque = output.and_then(|output| output.payload()).is_some_and(is_opaque);
+    match call.service.name() {
+        // These two say in their body whether a call that began as a success failed after all.
+        "s3" if matches!(call.operation.name(), "CompleteMultipartUpload" | "CopyObject") => Keep::UpTo(ERROR_BODY),
+        "s3" => Keep::Nothing,
+        _ if opaque || output.is_none() && call.protocol != Protocol::Ec2 => Keep::Nothing,
+        _ if call.shows_result() => Keep::UpTo(BODY),
+        _ => Keep::Nothing,
+    }
+}
+
+/// How much of the answer to keep, given its status.
+pub(crate) fn response_keep(on_success: Keep, status: u16) -> Keep {
+    if status >= 400 { Keep::UpTo(ERROR_BODY) } else { on_success }
+}

@@ -1,0 +1,85 @@
+//! How large the parts of a record may be (`reference/event-record.md` §2).
+
+use crate::params::Written;
+use crate::write::Json;
+
+/// `userAgent`, `errorCode`, `errorMessage`, `requestID`: truncated beyond.
+const TEXT: usize = 1024;
+/// `requestParameters`, `responseElements`: omitted beyond. With both full, a record stays under 256 KB.
+const OBJECT: usize = 100 << 10;
+
+/// A text, cut at a character if it is too long.
+pub(crate) fn text(text: &str) -> &str {
+    match text.get(..TEXT) {
+        _ if text.len() <= TEXT => text,
+        Some(cut) => cut,
+        None => {
+            let end = (0..TEXT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            text.get(..end).unwrap_or_default()
+        }
+    }
+}
+
+/// Writes an object with its key: `null` when it has no members, and only that it is omitted when it is too large or its
+/// content is not there.
+pub(crate) fn object(key: &'static str, out: &mut Json, members: impl FnOnce(&mut Json) -> Written) {
+    out.key(key);
+    let mark = out.len();
+    out.open_object();
+    let empty = out.len();
+    let written = members(out);
+    let size = out.len() - mark;
+    let too_large = size > OBJECT;
+    if written == Written::Omitted || too_large {
+        out.rewind(mark);
+        out.open_object();
+        out.key("omitted");
+        out.bool(true);
+        if too_large {
+            out.key("originalSize");
+            out.number(size as u64);
+        }
+        out.key("reason");
+        out.text(&if too_large { format!("{key} too large") } else { format!("{key} not captured whole") });
+        out.close_object();
+    } else if out.len() == empty {
+        out.rewind(mark);
+        out.null();
+    } else {
+        out.close_object();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(members: impl FnOnce(&mut Json) -> Written) -> String {
+        let mut out = Json::default();
+        out.open_object();
+        object("requestParameters", &mut out, members);
+        out.close_object();
+        String::from_utf8(out.into_bytes()).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_null_and_too_much_is_omitted() {
+        assert_eq!(written(|_| Written::Members), r#"{"requestParameters":null}"#);
+        let large = written(|out| {
+            out.text_member("a", &"x".repeat(OBJECT));
+            Written::Members
+        });
+        assert_eq!(
+            large,
+            r#"{"requestParameters":{"omitted":true,"originalSize":102407,"reason":"requestParameters too large"}}"#
+        );
+        assert!(written(|_| Written::Omitted).contains("not captured whole"));
+    }
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        assert_eq!(text(&"é".repeat(600)).len(), 1024);
+        assert_eq!(text(&format!("a{}", "é".repeat(600))).len(), 1023);
+        assert_eq!(text("short"), "short");
+    }
+}

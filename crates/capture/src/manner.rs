@@ -1,0 +1,162 @@
+//! How each service writes its records: one row for each service that differs from what most do.
+//!
+//! Rows come from real records (`reference/event-record.md` §6.1, §7, §8 and the corpus in `tests/fixtures/events`).
+
+use crate::redact::Mask;
+use crate::time::Dates;
+
+/// How the member names of a structure stand in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Casing {
+    /// The modeled name with its first letter in lower case: nearly all (§7.1).
+    LowerFirst,
+    /// The name on the wire.
+    AsSent,
+}
+
+/// What the record of a refused call says of its parameters (§7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// `null`: most.
+    Nothing,
+    /// The parameters, as of any other call.
+    Parameters,
+}
+
+/// Where the text of an error goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Into `errorMessage`: nearly all.
+    Message,
+    /// Into `responseElements.message` of calls that change something, and nowhere for the others: services behind
+    /// API Gateway ("some services put error details into responseElements", §8).
+    Response,
+}
+
+/// How one service writes its records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) casing: Casing,
+    pub(crate) dates: Dates,
+    pub(crate) denied: Denied,
+    pub(crate) said: Said,
+    /// What stands in place of members that the model marks as sensitive.
+    pub(crate) sensitive: Mask,
+    /// Whether path labels stay percent-encoded.
+    pub(crate) raw_labels: bool,
+    /// Whether query parameters stay text, whatever the model says.
+    pub(crate) text_queries: bool,
+    /// Whether a result of one structure stands without the name of that structure.
+    pub(crate) unwraps: bool,
+    /// `apiVersion`, for the few services that write it (§1).
+    pub(crate) api_version: Option<&'static str>,
+}
+
+const HIDDEN: Mask = Mask::Text("HIDDEN_DUE_TO_SECURITY_REASONS");
+
+const MOST: Manner = Manner {
+    casing: Casing::LowerFirst,
+    dates: Dates::Java9,
+    denied: Denied::Nothing,
+    said: Said::Message,
+    sensitive: HIDDEN,
+    raw_labels: false,
+    text_queries: false,
+    unwraps: false,
+    api_version: None,
+};
+
+/// Services behind API Gateway: names as sent, refused calls with their parameters, no `errorMessage`.
+const GATEWAY: Manner =
+    Manner { casing: Casing::AsSent, dates: Dates::AsSent, denied: Denied::Parameters, said: Said::Response, ..MOST };
+
+const JAVA8: Manner = Manner { dates: Dates::Java8, ..MOST };
+/// The relational databases and their kin: results without the outer name, passwords as asterisks.
+const DATABASES: Manner = Manner { unwraps: true, sensitive: Mask::Text("****"), ..JAVA8 };
+/// What is secret leaves no trace.
+const SILENT: Manner = Manner { sensitive: Mask::Drop, ..MOST };
+const PLAIN_NAMES: Manner = Manner { casing: Casing::AsSent, dates: Dates::AsSent, ..MOST };
+
+/// By botocore name, sorted.
+static MANNERS: &[(&str, Manner)] = &[
+    ("account", PLAIN_NAMES),
+    ("appmesh", Manner { api_version: Some("2019-01-25"), ..MOST }),
+    ("bedrock", GATEWAY),
+    ("bedrock-agent", GATEWAY),
+    ("bedrock-agent-runtime", GATEWAY),
+    ("bedrock-runtime", GATEWAY),
+    ("ce", Manner { denied: Denied::Parameters, ..PLAIN_NAMES }),
+    ("cloudtrail", Manner { dates: Dates::Iso, ..MOST }),
+    ("connect", GATEWAY),
+    ("detective", GATEWAY),
+    ("devops-guru", GATEWAY),
+    ("docdb", DATABASES),
+    ("dynamodb", Manner { api_version: Some("2012-08-10"), ..JAVA8 }),
+    ("dynamodbstreams", Manner { api_version: Some("2012-08-10"), ..JAVA8 }),
+    (
+        "ec2",
+        Manner {
+            denied: Denied::Parameters,
+            sensitive: Mask::Text("<sensitiveDataRemoved>"),
+            dates: Dates::Millis,
+            ..MOST
+        },
+    ),
+    ("ecr", JAVA8),
+    ("efs", Manner { api_version: Some("2015-02-01"), ..MOST }),
+    ("eks", Manner { raw_labels: true, ..GATEWAY }),
+    ("elasticache", DATABASES),
+    ("elb", Manner { api_version: Some("2012-06-01"), ..MOST }),
+    ("elbv2", Manner { api_version: Some("2015-12-01"), ..MOST }),
+    ("events", Manner { api_version: Some("2015-10-07"), ..MOST }),
+    ("fms", Manner { api_version: Some("2018-01-01"), ..MOST }),
+    ("guardduty", GATEWAY),
+    ("iam", Manner { sensitive: Mask::Drop, ..JAVA8 }),
+    ("kafka", Manner { raw_labels: true, ..GATEWAY }),
+    ("kms", SILENT),
+    ("lambda", SILENT),
+    ("logs", Manner { api_version: Some("20140328"), ..MOST }),
+    ("macie2", GATEWAY),
+    ("mq", GATEWAY),
+    ("neptune", DATABASES),
+    ("organizations", Manner { sensitive: Mask::Text("****"), ..JAVA8 }),
+    ("pinpoint", GATEWAY),
+    ("ram", PLAIN_NAMES),
+    ("rds", DATABASES),
+    ("redshift", DATABASES),
+    ("resource-explorer-2", Manner { sensitive: Mask::Text("***"), ..GATEWAY }),
+    ("rolesanywhere", GATEWAY),
+    ("route53", Manner { api_version: Some("2013-04-01"), ..MOST }),
+    ("route53resolver", Manner { dates: Dates::AsSent, ..MOST }),
+    ("s3", Manner { denied: Denied::Parameters, ..MOST }),
+    ("s3control", Manner { denied: Denied::Parameters, ..MOST }),
+    ("secretsmanager", SILENT),
+    ("securityhub", GATEWAY),
+    ("servicecatalog-appregistry", Manner { text_queries: true, ..GATEWAY }),
+    ("shield", Manner { api_version: Some("AWSShield_20160616"), ..MOST }),
+    ("sts", SILENT),
+    ("waf", Manner { api_version: Some("2015-08-24"), ..MOST }),
+    ("waf-regional", Manner { api_version: Some("2016-11-28"), ..MOST }),
+    ("wafv2", Manner { api_version: Some("2019-04-23"), ..MOST }),
+];
+
+/// How the service of that botocore name writes its records.
+pub(crate) fn of(service: &str) -> &'static Manner {
+    match MANNERS.binary_search_by(|(name, _)| (*name).cmp(service)) {
+        Ok(at) => MANNERS.get(at).map_or(&MOST, |(_, manner)| manner),
+        Err(_) => &MOST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_are_sorted_and_name_real_services() {
+        assert!(MANNERS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for (name, _) in MANNERS {
+            assert!(aws::Catalog::embedded().by_name(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! `requestParameters` and `responseElements` of every protocol but EC2's and S3's (`reference/event-record.md` §7, §8).
+
+use crate::call::Call;
+use crate::decode;
+use crate::decode::form::decoded;
+use crate::exchange::{Exchange, Response};
+use crate::redact::Mask;
+use crate::render::{Renderer, Wire, masked, typed};
+use crate::tree::{NodeRef, Tree, Value};
+use crate::write::Json;
+use aws::{Headers, Kind, Location, Member, Protocol, Shape};
+use std::borrow::Cow;
+
+/// A body, decoded as far as it can be.
+#[derive(Debug)]
+pub(crate) enum Body<'a> {
+    /// There is none, or it says nothing that a record shows.
+    Empty,
+    /// Decoded.
+    Tree(Tree<'a>),
+    /// It cannot be decoded: the record says `null`.
+    Malformed,
+    /// Only its beginning is known, or it is larger than any record: the record says that it is omitted.
+    Omitted,
+}
+
+impl<'a> Body<'a> {
+    /// The root, where there is a tree.
+    pub(crate) fn root(&self) -> Option<NodeRef<'_, 'a>> {
+        match self {
+            Body::Tree(tree) => Some(tree.root()),
+            _ => None,
+        }
+    }
+
+    /// Decodes a body of this call. `bytes` is free of its content encoding.
+    pub(crate) fn decode(call: &Call, bytes: &'a [u8], whole: bool, direction: Direction) -> Body<'a> {
+        if bytes.is_empty() {
+            return if whole { Body::Empty } else { Body::Omitted };
+        }
+        let tree = match (call.protocol, direction) {
+            (Protocol::Query | Protocol::Ec2, Direction::Request) => decode::form::tree(bytes),
+            (Protocol::Query | Protocol::Ec2 | Protocol::RestXml, _) => decode::xml::tree(bytes),
+            (Protocol::RpcV2Cbor, _) => decode::cbor::tree(bytes),
+            (Protocol::Json | Protocol::RestJson, _) => decode::json::tree(bytes).or_else(|error| {
+                // JSON services that are also spoken in CBOR: its maps begin with a byte that is not JSON.
+                if bytes.first().is_some_and(|byte| *byte >= 0xa0) { decode::cbor::tree(bytes) } else { Err(error) }
+            }),
+        };
+        match tree {
+            // A cut form still decodes: its last value may be cut too.
+            Ok(_) if !whole => Body::Omitted,
+            Ok(tree) => Body::Tree(tree),
+            Err(_) if !whole => Body::Omitted,
+            Err(crate::tree::Undecodable::TooLarge) => Body::Omitted,
+            Err(crate::tree::Undecodable::Malformed) => Body::Malformed,
+        }
+    }
+}
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Request,
+    Response,
+}
+
+/// What was written in place of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The members, inside the braces that the caller writes.
+    Members,
+    /// Nothing, because the content is omitted.
+    Omitted,
+}
+
+/// Writes the members of `requestParameters`.
+pub(crate) fn request(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Json) -> Written {
+    let Some(input) = call.operation.input() else { return Written::Members };
+    let wire = match call.protocol {
+        Protocol::Query | Protocol::Ec2 => Wire::Query,
+        Protocol::RestXml => Wire::Xml,
+        Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => Wire::Json,
+    };
+    let renderer = call.renderer(wire);
+    if call.protocol.is_rest() {
+        labels(&renderer, call, exchange, input, out);
+        queries(&renderer, exchange, input, out);
+        headers(&renderer, &exchange.request.headers, input, out);
+    } else if call.protocol.is_form() && matches!(body, Body::Empty) {
+        // A query call may also come by GET.
+        if let Ok(tree) = decode::form::tree(exchange.request.query.as_bytes()) {
+            renderer.members(tree.root(), input, "", 0, out);
+        }
+    }
+    content(&renderer, input, body, out)
+}
+
+/// Writes the members of `responseElements`.
+pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, out: &mut Json) -> Written {
+    let Some(output) = call.operation.output() else { return Written::Members };
+    let wire = match call.protocol {
+        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => Wire::Xml,
+        Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => Wire::Json,
+    };
+    let renderer = call.renderer(wire);
+    if call.protocol.is_rest() {
+        headers(&renderer, &response.headers, output, out);
+    }
+    let Some(root) = body.root() else { return content(&renderer, output, body, out) };
+    let root = if call.protocol == Protocol::Query { result_of(root) } else { root };
+    match only_structure(output).filter(|_| call.manner.unwraps) {
+        Some(member) => {
+            if let Some(inner) = root.child(member.wire_name()) {
+                renderer.members(inner, member.shape(), member.name(), 1, out);
+            }
+        }
+        None => payload_or_members(&renderer, output, root, out),
+    }
+    Written::Members
+}
+
+fn content(renderer: &Renderer, shape: Shape<'_>, body: &Body<'_>, out: &mut Json) -> Written {
+    match body {
+        Body::Empty | Body::Malformed => Written::Members,
+        Body::Omitted if shape.payload().is_some_and(is_opaque) => Written::Members,
+        Body::Omitted => Written::Omitted,
+        Body::Tree(tree) => {
+            payload_or_members(renderer, shape, tree.root(), out);
+            Written::Members
+        }
+    }
+}
+
+/// Whether a payload never stands in a record, so that a missing one is not missed.
+pub(crate) fn is_opaque(payload: Member<'_>) -> bool {
+    payload.is_streaming() || payload.is_event_stream() || payload.shape().kind() == Kind::Blob
+}
+
+fn payload_or_members(renderer: &Renderer, shape: Shape<'_>, root: NodeRef<'_, '_>, out: &mut Json) {
+    match shape.payload() {
+        Some(payload) if is_opaque(payload) => {}
+        Some(payload) => renderer.member(root, payload, "", 0, out),
+        None => renderer.members(root, shape, "", 0, out),
+    }
+}
+
+/// The element of a query answer that holds the result: `<CreateUserResult>` inside `<CreateUserResponse>`.
+pub(crate) fn result_of<'t, 'a>(root: NodeRef<'t, 'a>) -> NodeRef<'t, 'a> {
+    let result = root.elements().find(|child| child.name().ends_with("Result"));
+    result.filter(|_| root.name().ends_with("Response")).unwrap_or(root)
+}
+
+/// The single structure that a result consists of.
+fn only_structure(output: Shape<'_>) -> Option<Member<'_>> {
+    let mut members = output.members();
+    let only = members.next().filter(|member| member.shape().kind() == Kind::Structure)?;
+    members.next().is_none().then_some(only)
+}
+
+fn labels(renderer: &Renderer, call: &Call, exchange: &Exchange<'_>, input: Shape<'_>, out: &mut Json) {
+    for (label, raw) in aws::uri_labels(call.operation, &exchange.request) {
+        let Some(member) = input.member_by_wire(label) else { continue };
+        let value = if call.manner.raw_labels { Some(Cow::Borrowed(raw)) } else { percent_decoded(raw) };
+        if let Some(value) = value {
+            text_member(renderer, member, &value, out);
+        }
+    }
+}
+
+/// Percent-decodes a path label: there `+` is itself.
+pub(crate) fn percent_decoded(raw: &str) -> Option<Cow<'_, str>> {
+    percent_encoding::percent_decode_str(raw).decode_utf8().ok()
+}
+
+fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: &mut Json) {
+    let pairs =
+        || exchange.request.query_pairs().filter_map(|(name, value)| Some((decoded(name).ok()?, decoded(value).ok()?)));
+    for (at, (name, value)) in pairs().enumerate().take(MAX_QUERY_PAIRS) {
+        let Some(member) = input.member_by_wire(&name).filter(|member| member.location() == Location::QueryString)
+        else {
+            continue;
+        };
+        if pairs().take(at).any(|(other, _)| other == name) {
+            continue;
+        }
+        if member.shape().kind() != Kind::List {
+            text_member(renderer, member, &value, out);
+            continue;
+        }
+        renderer.key(member, out);
+        out.open_list();
+        pairs().take(MAX_QUERY_PAIRS).filter(|(other, _)| *other == name).for_each(|(_, value)| out.text(&value));
+        out.close_list();
+    }
+}
+
+/// No operation takes nearly as many; bounds the search for repeated ones.
+const MAX_QUERY_PAIRS: usize = 200;
+
+fn headers(renderer: &Renderer, headers: &Headers<'_>, shape: Shape<'_>, out: &mut Json) {
+    for member in shape.members() {
+        match member.location() {
+            Location::Header => {
+                if let Some(value) = headers.get(member.wire_name()) {
+                    text_member(renderer, member, value, out);
+                }
+            }
+            Location::Headers => prefixed_headers(renderer, headers, member, out),
+            _ => {}
+        }
+    }
+}
+
+fn prefixed_headers(renderer: &Renderer, headers: &Headers<'_>, member: Member<'_>, out: &mut Json) {
+    let rest_of = |name: &str| {
+        let prefix = member.wire_name();
+        let matches = name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        matches.then(|| prefix.len())
+    };
+    let hidden = member.is_sensitive() || !headers.iter().any(|(name, _)| rest_of(name).is_some());
+    if hidden || member.wire_name().is_empty() {
+        return;
+    }
+    renderer.key(member, out);
+    out.open_object();
+    for (name, value) in headers.iter() {
+        if let (Some(at), Ok(value)) = (rest_of(name), std::str::from_utf8(value)) {
+            out.text_member(name.get(at..).unwrap_or_default(), value);
+        }
+    }
+    out.close_object();
+}
+
+/// A member that is one text on the wire: a label, a query parameter, a header.
+fn text_member(renderer: &Renderer, member: Member<'_>, value: &str, out: &mut Json) {
+    let mask = renderer.rows.mask(member.name(), "", member.is_sensitive(), renderer.manner.sensitive);
+    match mask {
+        Some(Mask::Drop) => {}
+        Some(mask) => {
+            renderer.key(member, out);
+            let tree = Tree::new(Cow::Borrowed(""), Value::Text(Cow::Borrowed(value)));
+            masked(mask, tree.root(), out);
+        }
+        None => {
+            renderer.key(member, out);
+            let text_only = renderer.manner.text_queries && member.location() == Location::QueryString;
+            let kind = if text_only { Kind::String } else { member.shape().kind() };
+            typed(value, kind, Wire::Query, out);
+        }
+    }
+}

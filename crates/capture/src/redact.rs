@@ -1,0 +1,193 @@
+//! What a record must not show, and what stands in its place (`reference/event-record.md` §7.5, §12).
+//!
+//! Three nets, one behind the other: this table, the sensitive marks of the service models (what replaces them is the
+//! service's [`Manner`](crate::manner::Manner)), and names that mean a secret in any service.
+
+/// What stands in place of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// Nothing: not even the member.
+    Drop,
+    /// This text, whatever the kind of the value.
+    Text(&'static str),
+    /// A list of one such text.
+    TextList(&'static str),
+    /// This text in place of each value inside; names and structure stay.
+    Leaves(&'static str),
+    /// The keys of a map as a list: DynamoDB's items.
+    Names,
+    /// DynamoDB's keys without their attribute-value wrappers.
+    Unwrapped,
+    /// The value after all, although the model marks it.
+    Show,
+}
+
+const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+const ATHENA: &str = "HIDDEN_FOR_SECURITY_REASONS";
+const SSM: &str = "Value hidden due to security reasons.";
+const EC2: &str = "<sensitiveDataRemoved>";
+
+/// One row: in this service, this member (anywhere, or directly inside the member `within`).
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    service: &'static str,
+    within: &'static str,
+    member: &'static str,
+    mask: Mask,
+}
+
+const fn row(service: &'static str, member: &'static str, mask: Mask) -> Row {
+    Row { service, within: "", member, mask }
+}
+
+const fn inside(service: &'static str, within: &'static str, member: &'static str, mask: Mask) -> Row {
+    Row { service, within, member, mask }
+}
+
+/// Sorted by service.
+static ROWS: &[Row] = &[
+    row("athena", "CodeBlock", Mask::Text(ATHENA)),
+    row("athena", "Payload", Mask::Text(ATHENA)),
+    row("athena", "QueryString", Mask::Text("***OMITTED***")),
+    row("autoscaling", "UserData", Mask::Text(EC2)),
+    row("codebuild", "buildspec", Mask::Text(HIDDEN)),
+    row("codebuild", "buildspecOverride", Mask::Text(HIDDEN)),
+    row("codebuild", "encryptionKey", Mask::Text(HIDDEN)),
+    row("codebuild", "environmentVariables", Mask::Leaves(HIDDEN)),
+    row("codebuild", "environmentVariablesOverride", Mask::Leaves(HIDDEN)),
+    row("dynamodb", "AttributesToGet", Mask::Drop),
+    row("dynamodb", "Expected", Mask::Drop),
+    row("dynamodb", "ExpressionAttributeValues", Mask::Drop),
+    row("dynamodb", "ExclusiveStartKey", Mask::Unwrapped),
+    row("dynamodb", "Item", Mask::Names),
+    row("dynamodb", "Key", Mask::Unwrapped),
+    row("dynamodb", "KeyConditions", Mask::Drop),
+    row("dynamodb", "Keys", Mask::Unwrapped),
+    row("dynamodb", "Parameters", Mask::Drop),
+    row("dynamodb", "QueryFilter", Mask::Drop),
+    row("dynamodb", "RequestItems", Mask::Drop),
+    row("dynamodb", "ScanFilter", Mask::Drop),
+    row("dynamodb", "Statement", Mask::Text("***(Redacted)")),
+    row("dynamodb", "TransactItems", Mask::Drop),
+    row("dynamodb", "AttributeUpdates", Mask::Names),
+    inside("ecs", "environment", "value", Mask::Text(HIDDEN)),
+    inside("ecs", "environmentFiles", "value", Mask::Text(HIDDEN)),
+    row("emr", "Configurations", Mask::Text(HIDDEN)),
+    inside("events", "Entries", "Detail", Mask::Text(HIDDEN)),
+    row("glue", "ConnectionProperties", Mask::Leaves(HIDDEN)),
+    row("iam", "AuthenticationCode1", Mask::Drop),
+    row("iam", "AuthenticationCode2", Mask::Drop),
+    row("kinesis", "Data", Mask::Drop),
+    row("lambda", "Variables", Mask::Drop),
+    row("lambda", "ZipFile", Mask::Drop),
+    row("lightsail", "userData", Mask::Text(EC2)),
+    row("logs", "logEvents", Mask::Drop),
+    row("secretsmanager", "SecretBinary", Mask::Drop),
+    row("secretsmanager", "SecretString", Mask::Drop),
+    row("ses", "BccAddresses", Mask::TextList(HIDDEN)),
+    row("ses", "CcAddresses", Mask::TextList(HIDDEN)),
+    row("ses", "Data", Mask::Text(HIDDEN)),
+    row("ses", "ToAddresses", Mask::TextList(HIDDEN)),
+    row("sesv2", "BccAddresses", Mask::TextList(HIDDEN)),
+    row("sesv2", "CcAddresses", Mask::TextList(HIDDEN)),
+    row("sesv2", "Data", Mask::Text(HIDDEN)),
+    row("sesv2", "ToAddresses", Mask::TextList(HIDDEN)),
+    row("sns", "Message", Mask::Text(HIDDEN)),
+    row("sns", "MessageAttributes", Mask::Text(HIDDEN)),
+    row("sns", "PhoneNumber", Mask::Text(HIDDEN)),
+    row("sns", "PublishBatchRequestEntries", Mask::Text(HIDDEN)),
+    row("sns", "Subject", Mask::Text(HIDDEN)),
+    row("sqs", "Body", Mask::Drop),
+    row("sqs", "MessageAttributeNames", Mask::TextList(HIDDEN)),
+    row("sqs", "MessageAttributes", Mask::Drop),
+    row("sqs", "MessageBody", Mask::Drop),
+    row("sqs", "MessageSystemAttributes", Mask::Drop),
+    row("ssm", "TokenValue", Mask::Text(SSM)),
+    row("stepfunctions", "input", Mask::Text(HIDDEN)),
+    row("stepfunctions", "output", Mask::Text(HIDDEN)),
+    row("sts", "SAMLAssertion", Mask::Drop),
+    row("sts", "SecretAccessKey", Mask::Drop),
+    row("sts", "SessionToken", Mask::Show),
+    row("sts", "TokenCode", Mask::Drop),
+    row("sts", "WebIdentityToken", Mask::Drop),
+];
+
+/// Endings of names that mean a secret in any service, where nothing else is said.
+const SECRET_ENDINGS: [&str; 9] = [
+    "Password",
+    "SecretAccessKey",
+    "SecretKey",
+    "SecretString",
+    "PrivateKey",
+    "AuthToken",
+    "ClientSecret",
+    "AccessToken",
+    "Passphrase",
+];
+
+/// The rows of one service, looked up once for each record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows(&'static [Row]);
+
+/// The rows of the service of that botocore name.
+pub(crate) fn rows(service: &str) -> Rows {
+    let start = ROWS.partition_point(|row| row.service < service);
+    let length = ROWS.get(start..).map_or(0, |rest| rest.partition_point(|row| row.service == service));
+    Rows(ROWS.get(start..start + length).unwrap_or_default())
+}
+
+impl Rows {
+    /// What stands in place of a member, if anything: by the table, by the model's mark, by its name.
+    pub(crate) fn mask(self, member: &str, within: &str, sensitive: bool, by_mark: Mask) -> Option<Mask> {
+        let found = self.0.iter().find(|row| row.member == member && (row.within.is_empty() || row.within == within));
+        match found.map(|row| row.mask) {
+            Some(Mask::Show) => None,
+            Some(mask) => Some(mask),
+            None if sensitive => Some(by_mark),
+            None if is_secret_name(member) => Some(match by_mark {
+                Mask::Text(text) => Mask::Text(text),
+                _ => Mask::Drop,
+            }),
+            None => None,
+        }
+    }
+}
+
+/// Whether a name means a secret wherever it stands: `MasterUserPassword`, but not `PasswordResetRequired`.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let tail = |ending: &str| {
+        let start = name.len().checked_sub(ending.len());
+        start.and_then(|start| name.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+    };
+    SECRET_ENDINGS.iter().any(|ending| tail(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_are_sorted_and_name_members_that_exist() {
+        assert!(ROWS.windows(2).all(|pair| pair[0].service <= pair[1].service));
+        let catalog = aws::Catalog::embedded();
+        for row in ROWS {
+            let service = catalog.service(catalog.by_name(row.service).unwrap().id()).unwrap();
+            let known =
+                service.operations().flat_map(|o| [o.input(), o.output()]).flatten().any(|s| has(s, row.member, 7));
+            assert!(known, "{row:?}");
+        }
+    }
+
+    fn has(shape: aws::Shape<'_>, name: &str, depth: u32) -> bool {
+        depth > 0 && shape.members().any(|member| member.name() == name || has(member.shape(), name, depth - 1))
+    }
+
+    #[test]
+    fn names_of_secrets_are_known_in_any_service() {
+        assert!(is_secret_name("MasterUserPassword") && is_secret_name("masterUserPassword"));
+        assert!(is_secret_name("AuthToken") && is_secret_name("clientSecret"));
+        for name in ["PasswordResetRequired", "NextToken", "KeyName", "SecretId", "PublicKey", "ClientToken"] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+    }
+}

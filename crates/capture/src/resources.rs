@@ -1,0 +1,336 @@
+//! `resources[]`: what a call acted on, for the services that say it (`reference/event-record.md` §10).
+
+use crate::call::Call;
+use crate::tree::{NodeRef, Value};
+use crate::write::Json;
+use aws::Request;
+use smallvec::SmallVec;
+
+/// Where a call happened and who owns what it names without saying whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+}
+
+/// One row: these operations of a service (none named: all data events) name a resource of this type (none: an entry
+/// without a type) by this ARN. In the ARN, `{region}` and `{account}` are the place's, and any other `{Name}` is a
+/// parameter; a parameter that is an ARN by itself stands for the whole, and a list of values gives one entry for each.
+struct Row {
+    service: &'static str,
+    operations: &'static [&'static str],
+    resource_type: Option<&'static str>,
+    arn: &'static str,
+    /// Whether the entry says whose the resource is.
+    owned: bool,
+}
+
+const fn row(
+    service: &'static str,
+    operations: &'static [&'static str],
+    resource_type: &'static str,
+    arn: &'static str,
+) -> Row {
+    Row { service, operations, resource_type: Some(resource_type), arn, owned: true }
+}
+
+const fn untyped(service: &'static str, operations: &'static [&'static str], arn: &'static str) -> Row {
+    Row { service, operations, resource_type: None, arn, owned: true }
+}
+
+const ASSUME: &[&str] = &["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"];
+const IMAGES: &[&str] = &[
+    "BatchCheckLayerAvailability",
+    "BatchDeleteImage",
+    "BatchGetImage",
+    "CompleteLayerUpload",
+    "CreateRepository",
+    "DeleteLifecyclePolicy",
+    "DeleteRepository",
+    "DeleteRepositoryPolicy",
+    "DescribeImages",
+    "GetDownloadUrlForLayer",
+    "GetLifecyclePolicy",
+    "GetRepositoryPolicy",
+    "InitiateLayerUpload",
+    "ListImages",
+    "PutImage",
+    "PutImageScanningConfiguration",
+    "PutImageTagMutability",
+    "PutLifecyclePolicy",
+    "SetRepositoryPolicy",
+    "StartImageScan",
+    "UploadLayerPart",
+];
+
+static ROWS: &[Row] = &[
+    row(
+        "cognito-identity",
+        &[],
+        "AWS::Cognito::IdentityPool",
+        "arn:aws:cognito-identity:{region}:{account}:identitypool/{IdentityPoolId}",
+    ),
+    row("dynamodb", &[], "AWS::DynamoDB::Table", "arn:aws:dynamodb:{region}:{account}:table/{TableName}"),
+    row("dynamodbstreams", &["GetShardIterator"], "AWS::DynamoDB::Stream", "{StreamArn}"),
+    untyped("ecr", IMAGES, "arn:aws:ecr:{region}:{account}:repository/{repositoryName}"),
+    Row {
+        service: "events",
+        operations: &["PutEvents"],
+        resource_type: Some("AWS::Events::EventBus"),
+        arn: "arn:aws:events:{region}:{account}:event-bus/default",
+        owned: false,
+    },
+    row(
+        "firehose",
+        &[],
+        "AWS::KinesisFirehose::DeliveryStream",
+        "arn:aws:firehose:{region}:{account}:deliverystream/{DeliveryStreamName}",
+    ),
+    row("kinesis", &[], "AWS::Kinesis::Stream", "arn:aws:kinesis:{region}:{account}:stream/{StreamName}"),
+    row("lambda", &[], "AWS::Lambda::Function", "arn:aws:lambda:{region}:{account}:function:{FunctionName}"),
+    row(
+        "ses",
+        &["SendEmail", "SendRawEmail", "SendTemplatedEmail"],
+        "AWS::SES::EmailIdentity",
+        "arn:aws:ses:{region}:{account}:identity/{Source}",
+    ),
+    row(
+        "sesv2",
+        &["SendEmail"],
+        "AWS::SES::EmailIdentity",
+        "arn:aws:ses:{region}:{account}:identity/{FromEmailAddress}",
+    ),
+    row("sns", &["Publish", "PublishBatch"], "AWS::SNS::Topic", "{TopicArn}"),
+    untyped(
+        "ssm",
+        &["DeleteParameter", "GetParameter", "GetParameterHistory", "LabelParameterVersion", "PutParameter"],
+        "arn:aws:ssm:{region}:{account}:parameter/{Name}",
+    ),
+    untyped("ssm", &["DeleteParameters", "GetParameters"], "arn:aws:ssm:{region}:{account}:parameter/{Names}"),
+    untyped("ssm", &["GetParametersByPath"], "arn:aws:ssm:{region}:{account}:parameter/{Path}"),
+    untyped("ssm", &["PutInventory"], "arn:aws:ec2:{region}:{account}:instance/{InstanceId}"),
+    untyped("ssm", &["PutInventory"], "arn:aws:ssm:{region}:{account}:managed-instance-inventory/{InstanceId}"),
+    row(
+        "stepfunctions",
+        &["StartExecution", "StartSyncExecution"],
+        "AWS::StepFunctions::StateMachine",
+        "{stateMachineArn}",
+    ),
+    row("sts", ASSUME, "AWS::IAM::Role", "{RoleArn}"),
+    row("sts", &["AssumeRoleWithSAML"], "AWS::IAM::SAMLProvider", "{PrincipalArn}"),
+];
+
+/// Writes `resources` with its key, if the call names any. `response` is needed for what only the answer names.
+pub(crate) fn write(
+    call: &Call,
+    place: Place<'_>,
+    request: &Request<'_>,
+    body: Option<NodeRef<'_, '_>>,
+    response: Option<NodeRef<'_, '_>>,
+    out: &mut Json,
+) {
+    let mark = out.len();
+    out.key("resources");
+    out.open_list();
+    let empty = out.len();
+    match call.service.name() {
+        "kms" => kms(call, place, body, response, out),
+        "sqs" if call.data.is_some() => queue(place, body, out),
+        "cloudwatch" if call.data.is_some() => {
+            out.open_object();
+            out.text_member("type", "AWS::CloudWatch::Metric");
+            out.close_object();
+        }
+        service => {
+            let operation = call.operation.name();
+            let covers = |row: &&Row| {
+                row.service == service
+                    && if row.operations.is_empty() { call.data.is_some() } else { row.operations.contains(&operation) }
+            };
+            ROWS.iter().filter(covers).for_each(|row| entries(row, call, place, request, body, out));
+        }
+    }
+    if out.len() == empty {
+        out.rewind(mark);
+    } else {
+        out.close_list();
+    }
+}
+
+/// At most so many entries of one row: lists of names can be long.
+const MAX_ENTRIES: usize = 100;
+
+fn entries(
+    row: &Row,
+    call: &Call,
+    place: Place<'_>,
+    request: &Request<'_>,
+    body: Option<NodeRef<'_, '_>>,
+    out: &mut Json,
+) {
+    let Some(name) = parameter_of(row.arn) else {
+        return entry(row, place, &filled(row.arn, place, "", ""), out);
+    };
+    let wire = call.operation.input().and_then(|input| input.member(name)).map_or(name, |member| member.wire_name());
+    let labels = aws::uri_labels(call.operation, request);
+    let label =
+        labels.iter().find(|(label, _)| *label == wire).and_then(|(_, raw)| crate::params::percent_decoded(raw));
+    let mut values: SmallVec<[&str; 4]> = SmallVec::new();
+    match body.and_then(|body| body.child(wire)) {
+        Some(node) if matches!(node.value(), Value::List) => {
+            values.extend(node.children().filter_map(NodeRef::text).take(MAX_ENTRIES));
+        }
+        Some(node) => values.extend(node.text()),
+        None => {}
+    }
+    values.extend(label.as_deref());
+    for value in values.into_iter().filter(|value| !value.is_empty()) {
+        let arn = if value.starts_with("arn:") {
+            unqualified(row, value).to_owned()
+        } else {
+            filled(row.arn, place, name, value)
+        };
+        entry(row, place, &arn, out);
+    }
+}
+
+/// A function's ARN without version or alias.
+fn unqualified<'a>(row: &Row, arn: &'a str) -> &'a str {
+    if row.service != "lambda" {
+        return arn;
+    }
+    let end = arn.match_indices(':').nth(6).map_or(arn.len(), |(at, _)| at);
+    arn.get(..end).unwrap_or(arn)
+}
+
+fn entry(row: &Row, place: Place<'_>, arn: &str, out: &mut Json) {
+    out.open_object();
+    if row.owned {
+        out.text_member("accountId", owner(arn).unwrap_or(place.account));
+    }
+    if let Some(resource_type) = row.resource_type {
+        out.text_member("type", resource_type);
+    }
+    out.text_member("ARN", arn);
+    out.close_object();
+}
+
+/// The account in an ARN.
+fn owner(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| !account.is_empty())
+}
+
+/// The parameter that an ARN's pattern names.
+fn parameter_of(pattern: &'static str) -> Option<&'static str> {
+    let mut names = pattern.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    names.find(|name| !matches!(*name, "region" | "account"))
+}
+
+fn filled(pattern: &str, place: Place<'_>, name: &str, value: &str) -> String {
+    let partition = match place.region {
+        region if region.starts_with("cn-") => "arn:aws-cn:",
+        region if region.starts_with("us-gov-") => "arn:aws-us-gov:",
+        _ => "arn:aws:",
+    };
+    let mut arn = String::with_capacity(pattern.len() + value.len() + 24);
+    let mut rest = pattern;
+    if let Some(tail) = pattern.strip_prefix("arn:aws:") {
+        arn.push_str(partition);
+        rest = tail;
+    }
+    while let Some((before, after)) = rest.split_once('{') {
+        arn.push_str(before);
+        let (inner, tail) = after.split_once('}').unwrap_or((after, ""));
+        match inner {
+            "region" => arn.push_str(place.region),
+            "account" => arn.push_str(place.account),
+            // A parameter's path begins with the slash that the ARN has anyway.
+            _ if inner == name && arn.ends_with('/') => arn.push_str(value.strip_prefix('/').unwrap_or(value)),
+            _ if inner == name => arn.push_str(value),
+            _ => {}
+        }
+        rest = tail;
+    }
+    arn.push_str(rest);
+    arn
+}
+
+/// Keys and aliases: by the answer where it names the key, else by the parameters.
+fn kms(
+    call: &Call,
+    place: Place<'_>,
+    body: Option<NodeRef<'_, '_>>,
+    response: Option<NodeRef<'_, '_>>,
+    out: &mut Json,
+) {
+    let text = |node: Option<NodeRef<'_, '_>>, name: &str| -> Option<String> {
+        node.and_then(|node| node.child(name)).and_then(NodeRef::text).map(str::to_owned)
+    };
+    let mut named: SmallVec<[String; 2]> = SmallVec::new();
+    if call.operation.name().ends_with("Alias") {
+        let alias = text(body, "AliasName");
+        named.extend(alias.map(|alias| format!("arn:aws:kms:{}:{}:{alias}", place.region, place.account)));
+    }
+    let metadata = response.and_then(|response| response.child("KeyMetadata"));
+    let answered = text(metadata, "Arn").or_else(|| text(response, "KeyId")).filter(|arn| arn.starts_with("arn:"));
+    let asked =
+        || ["KeyId", "TargetKeyId"].iter().find_map(|name| text(body, name)).filter(|id| !id.starts_with("alias/"));
+    let key = answered.or_else(asked).map(|id| {
+        if id.starts_with("arn:") {
+            id
+        } else {
+            filled("arn:aws:kms:{region}:{account}:key/{KeyId}", place, "KeyId", &id)
+        }
+    });
+    named.extend(key);
+    for arn in named {
+        out.open_object();
+        out.text_member("accountId", owner(&arn).unwrap_or(place.account));
+        out.text_member("type", "AWS::KMS::Key");
+        out.text_member("ARN", &arn);
+        out.close_object();
+    }
+}
+
+/// A queue by its URL, `https://HOST/ACCOUNT/NAME`; a listing acts on all.
+fn queue(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+    let text = |name: &str| body.and_then(|body| body.child(name)).and_then(NodeRef::text);
+    let (account, name) = match text("QueueUrl") {
+        Some(url) => {
+            let mut parts = url.trim_end_matches('/').rsplit('/');
+            let name = parts.next().unwrap_or("*");
+            let account = parts.next().filter(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()));
+            (account.unwrap_or(place.account), name)
+        }
+        None => (place.account, text("QueueName").unwrap_or("*")),
+    };
+    out.open_object();
+    out.text_member("accountId", account);
+    out.text_member("type", "AWS::SQS::Queue");
+    out.text_member("ARN", &format!("arn:aws:sqs:{}:{account}:{name}", place.region));
+    out.close_object();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_filled_and_parameters_exist() {
+        let place = Place { region: "eu-west-1", account: "111122223333" };
+        assert_eq!(
+            filled("arn:aws:ssm:{region}:{account}:parameter/{Name}", place, "Name", "/a/b"),
+            "arn:aws:ssm:eu-west-1:111122223333:parameter/a/b"
+        );
+        let catalog = aws::Catalog::embedded();
+        for row in ROWS {
+            let service = catalog.service(catalog.by_name(row.service).unwrap().id()).unwrap();
+            for operation in row.operations {
+                let input = service.operation(operation).and_then(|operation| operation.input());
+                let known =
+                    parameter_of(row.arn).is_none_or(|name| input.is_some_and(|input| input.member(name).is_some()));
+                assert!(known, "{}:{operation} {}", row.service, row.arn);
+            }
+        }
+    }
+}

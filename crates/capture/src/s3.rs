@@ -1,0 +1,204 @@
+//! S3's records: names of HTTP instead of names of the model (`reference/event-record.md` §7.4, §10, §11).
+
+use crate::call::Call;
+use crate::decode::form::decoded;
+use crate::exchange::Exchange;
+use crate::params::{Body, Written, percent_decoded};
+use crate::write::Json;
+use aws::{Credential, Headers, Location, Request, Shape};
+use std::borrow::Cow;
+
+/// The bucket and key of a call, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address<'a> {
+    pub(crate) bucket: Option<Cow<'a, str>>,
+    pub(crate) key: Option<Cow<'a, str>>,
+}
+
+impl<'a> Address<'a> {
+    pub(crate) fn of(call: &Call, request: &Request<'a>) -> Address<'a> {
+        let labels = aws::uri_labels(call.operation, request);
+        let label =
+            |wanted: &str| labels.iter().find(|(name, _)| *name == wanted).and_then(|(_, raw)| percent_decoded(raw));
+        Address { bucket: label("Bucket"), key: label("Key") }
+    }
+}
+
+/// Headers with the prefix `x-amz-` that say how a request was sent or prove something, not what it asks for.
+const UNSHOWN: [&str; 8] = [
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-region-set",
+    "x-amz-security-token",
+    "x-amz-server-side-encryption-context",
+    "x-amz-trailer",
+    "x-amz-user-agent",
+];
+
+/// Writes the members of `requestParameters`.
+pub(crate) fn request(
+    call: &Call,
+    exchange: &Exchange<'_>,
+    body: &Body<'_>,
+    raw_body: &[u8],
+    out: &mut Json,
+) -> Written {
+    let request = &exchange.request;
+    if call.service.name() == "s3" {
+        let address = Address::of(call, request);
+        for (name, value) in [("bucketName", &address.bucket), ("key", &address.key)] {
+            if let Some(value) = value {
+                out.text_member(name, value);
+            }
+        }
+    } else {
+        labels(call, request, out);
+    }
+    if let Some(host) = request.host() {
+        out.text_member("Host", host);
+    }
+    queries(request, out);
+    if let Some(input) = call.operation.input() {
+        headers(&request.headers, input, out);
+    }
+    if call.data.is_some() {
+        return Written::Members;
+    }
+    content(call, body, raw_body, out)
+}
+
+/// Path labels of S3 Control, as modeled.
+fn labels(call: &Call, request: &Request<'_>, out: &mut Json) {
+    for (name, raw) in aws::uri_labels(call.operation, request) {
+        if let Some(value) = percent_decoded(raw) {
+            out.key_lower_first(name);
+            out.text(&value);
+        }
+    }
+}
+
+/// Every parameter under its own name as text, but what proves the caller.
+fn queries(request: &Request<'_>, out: &mut Json) {
+    let unshown = |name: &str| {
+        matches!(name, "X-Amz-Credential" | "X-Amz-Signature" | "X-Amz-Security-Token" | "AWSAccessKeyId" | "Signature")
+            || name.eq_ignore_ascii_case("x-amz-security-token")
+    };
+    for (at, (name, value)) in request.query_pairs().enumerate().take(MAX_PAIRS) {
+        let (Ok(name), Ok(value)) = (decoded(name), decoded(value)) else { continue };
+        let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other).is_ok_and(|other| other == name));
+        if unshown(&name) || repeated {
+            continue;
+        }
+        out.text_member(&name, &value);
+    }
+}
+
+const MAX_PAIRS: usize = 100;
+
+/// The modeled `x-amz-` headers that a caller may see again.
+fn headers(headers: &Headers<'_>, shape: Shape<'_>, out: &mut Json) {
+    for member in shape.members().filter(|member| member.location() == Location::Header) {
+        let name = member.wire_name();
+        let amazon = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+        let shown = amazon
+            && !member.is_sensitive()
+            && !UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name))
+            && !name.to_ascii_lowercase().ends_with("-customer-key");
+        if let Some(value) = headers.get(name).filter(|_| shown) {
+            out.text_member(&name.to_ascii_lowercase(), value);
+        }
+    }
+}
+
+/// The document that a management call puts: a policy as JSON, anything else as its XML says.
+fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], out: &mut Json) -> Written {
+    if call.operation.name() == "PutBucketPolicy" {
+        match crate::decode::json::tree(raw_body) {
+            Ok(policy) => {
+                out.key("bucketPolicy");
+                crate::render::verbatim(policy.root(), 0, out);
+                return Written::Members;
+            }
+            Err(_) => return if matches!(body, Body::Omitted) { Written::Omitted } else { Written::Members },
+        }
+    }
+    match body {
+        Body::Omitted => return Written::Omitted,
+        Body::Tree(tree) => {
+            out.key(tree.root().name());
+            crate::ec2::element(tree.root(), 0, out);
+        }
+        Body::Empty | Body::Malformed => {}
+    }
+    Written::Members
+}
+
+/// Headers of an answer that a record shows.
+const SHOWN_OF_ANSWER: [&str; 6] = [
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key-MD5",
+    "x-amz-version-id",
+];
+
+/// Writes the members of `responseElements`.
+pub(crate) fn response(answer: &Headers<'_>, out: &mut Json) {
+    for name in SHOWN_OF_ANSWER {
+        if let Some(value) = answer.get(name) {
+            out.text_member(name, value);
+        }
+    }
+}
+
+/// Writes `additionalEventData` with its key (§11).
+pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential<'_>>, out: &mut Json) {
+    out.key("additionalEventData");
+    out.open_object();
+    if let Some(version) = credential.and_then(|credential| credential.kind.signature_version()) {
+        out.text_member("SignatureVersion", version);
+    }
+    if let Some(tls) = exchange.tls {
+        out.text_member("CipherSuite", &tls.cipher_suite);
+    }
+    out.key("bytesTransferredIn");
+    out.number(exchange.request_body.total);
+    if let Some(credential) = credential {
+        out.text_member("AuthenticationMethod", if credential.kind.is_query() { "QueryString" } else { "AuthHeader" });
+    }
+    if let Some(id) = exchange.response.as_ref().and_then(|response| response.headers.get("x-amz-id-2")) {
+        out.text_member("x-amz-id-2", id);
+    }
+    out.key("bytesTransferredOut");
+    out.number(exchange.response.as_ref().map_or(0, |response| response.body.total));
+    out.close_object();
+}
+
+/// Writes `resources` with its key (§10): the object or the prefix, then the bucket.
+pub(crate) fn resources(call: &Call, address: &Address<'_>, account: &str, out: &mut Json) {
+    let Some(bucket) = &address.bucket else { return };
+    out.key("resources");
+    out.open_list();
+    if call.data.is_some() {
+        out.open_object();
+        out.text_member("type", call.data.unwrap_or("AWS::S3::Object"));
+        match &address.key {
+            Some(key) => out.text_member("ARN", &format!("arn:aws:s3:::{bucket}/{key}")),
+            None => out.text_member("ARNPrefix", &format!("arn:aws:s3:::{bucket}/")),
+        }
+        out.close_object();
+    }
+    out.open_object();
+    out.text_member("accountId", account);
+    out.text_member("type", "AWS::S3::Bucket");
+    out.text_member("ARN", &format!("arn:aws:s3:::{bucket}"));
+    out.close_object();
+    out.close_list();
+}
+
+/// Whether the record of a call names no bucket because there was none when the call came.
+pub(crate) fn has_no_bucket(call: &Call, error: Option<&str>) -> bool {
+    call.operation.name() == "CreateBucket" || error == Some("NoSuchBucket")
+}
