@@ -65,11 +65,15 @@ fn signed(catalog: &Catalog, scope: &str) -> Candidates {
     if found.is_empty() {
         found = catalog.lookup.by_endpoint_prefix(scope).collect();
     }
-    // The service that the signing name is called after, then the newest: a fixed order for twins.
+    sort(catalog, found)
+}
+
+/// The service that the signing name is called after, then the newest: a fixed order for twins.
+fn sort(catalog: &Catalog, mut found: SmallVec<[ServiceId; 4]>) -> Candidates {
     found.sort_by_key(|id| {
         let info = catalog.info(*id);
         let version = info.map_or("", |info| info.api_version());
-        (info.is_none_or(|info| info.name() != scope), std::cmp::Reverse(version))
+        (info.is_none_or(|info| info.name() != info.signing_name()), std::cmp::Reverse(version))
     });
     Candidates(found)
 }
@@ -121,11 +125,11 @@ fn unsigned(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>) -> Candid
         Wire::UnreadForm | Wire::Route => SmallVec::new(),
     };
     if !by_words.is_empty() {
-        return Candidates(by_words);
+        return sort(catalog, by_words);
     }
     let by_host = host::services(catalog, request);
     if !by_host.is_empty() {
-        return Candidates(by_host);
+        return sort(catalog, by_host);
     }
     match wire {
         Wire::UnreadForm => unsigned_services(catalog, Protocol::Query),
