@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p opentrail-trail` prints nanoseconds per record and the share of the original size, over the records of
 //! a real file written again and again until 20 MB are together.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
 use bytes::Bytes;
 use event::Event;
@@ -35,7 +36,7 @@ fn main() {
     let events: Vec<Event> = once.iter().cycle().take(once.len() * (20_000_000 / size)).cloned().collect();
     println!("{} records, {} bytes each on average", events.len(), size / once.len());
     report("log file", &events, || {
-        let mut file = LogFile::new().expect("memory");
+        let mut file = LogFile::new();
         for event in &events {
             file.push(event).expect("memory");
         }

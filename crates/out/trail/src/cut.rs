@@ -76,7 +76,7 @@ impl Collection {
     pub(crate) fn add(&mut self, trail: &Trail, entry: &Entry) -> io::Result<()> {
         let region = region_of(trail, entry);
         if !self.files.contains_key(region) {
-            let file = LogFile::new()?;
+            let file = LogFile::new();
             self.size += file.size();
             self.files.insert(region.to_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
         }

@@ -23,7 +23,6 @@ mod follower;
 mod logfile;
 mod name;
 mod period;
-mod preflight;
 mod scope;
 mod supervisor;
 
@@ -31,6 +30,4 @@ pub use bucket::s3::{S3Endpoint, S3Options};
 pub use bucket::{BucketError, LogBucket, ObjectHeaders};
 pub use follower::NowMs;
 pub use logfile::LogFile;
-pub use name::{digest_folder, file_suffix, log_file_key, log_folder};
-pub use preflight::preflight;
 pub use supervisor::{Delivery, DeliveryOptions};

@@ -10,37 +10,26 @@ const SLOT_SECONDS: i64 = 300;
 /// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_SUFFIX.json.gz`.
 ///
 /// Both the folder and the name take the delivery time (milliseconds since the epoch), rounded down to five minutes.
-pub fn log_file_key(prefix: Option<&str>, account: &str, region: &str, delivery_ms: u64, suffix: &str) -> String {
+pub(crate) fn log_file_key(
+    prefix: Option<&str>,
+    account: &str,
+    region: &str,
+    delivery_ms: u64,
+    suffix: &str,
+) -> String {
     let slot = EventTime(i64::try_from(delivery_ms / 1000).unwrap_or(i64::MAX)).floor_to(SLOT_SECONDS);
     let (year, month, day, hour, minute, _) = slot.civil();
-    let folder = log_folder(prefix, account);
+    let prefix = prefix.filter(|prefix| !prefix.is_empty()).map_or_else(String::new, |prefix| format!("{prefix}/"));
     format!(
-        "{folder}{region}/{year:04}/{month:02}/{day:02}/\
+        "{prefix}AWSLogs/{account}/CloudTrail/{region}/{year:04}/{month:02}/{day:02}/\
          {account}_CloudTrail_{region}_{year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{suffix}.json.gz"
     )
-}
-
-/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`: the folder of an account's log files.
-pub fn log_folder(prefix: Option<&str>, account: &str) -> String {
-    folder(prefix, account, "CloudTrail")
-}
-
-/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail-Digest/`: the folder of its digests.
-pub fn digest_folder(prefix: Option<&str>, account: &str) -> String {
-    folder(prefix, account, "CloudTrail-Digest")
-}
-
-fn folder(prefix: Option<&str>, account: &str, kind: &str) -> String {
-    match prefix.filter(|prefix| !prefix.is_empty()) {
-        Some(prefix) => format!("{prefix}/AWSLogs/{account}/{kind}/"),
-        None => format!("AWSLogs/{account}/{kind}/"),
-    }
 }
 
 /// The 16 mixed-case letters and digits that end a file's name: a function of the trail and of the range of journal
 /// entries that the file holds (the sequence numbers of its first and last record), so that writing a file again
 /// overwrites it. No two files of a trail share an entry; hence no two share a suffix, up to one chance in 62^16.
-pub fn file_suffix(trail_arn: &str, account: &str, region: &str, first: u64, last: u64) -> String {
+pub(crate) fn file_suffix(trail_arn: &str, account: &str, region: &str, first: u64, last: u64) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut hash = Context::new(&SHA256);
     for text in [trail_arn, account, region] {

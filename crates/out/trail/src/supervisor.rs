@@ -25,7 +25,8 @@ pub struct DeliveryOptions {
 pub struct Delivery {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
-    supervisor: JoinHandle<()>,
+    /// Until it is drained.
+    supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -78,7 +79,7 @@ impl Delivery {
         };
         supervisor.reconcile();
         let (stop, stopped) = watch::channel(false);
-        Ok(Delivery { shared, stop, supervisor: tokio::spawn(supervisor.run(changes, stopped)) })
+        Ok(Delivery { shared, stop, supervisor: Mutex::new(Some(tokio::spawn(supervisor.run(changes, stopped)))) })
     }
 
     /// How each trail's follower fares, by trail ARN. One that is not running any more has failed for good.
@@ -99,9 +100,10 @@ impl Delivery {
 
     /// Delivers what is gathered and ends. Bounded by [`FollowOptions::drain`]; what is not delivered then is at the
     /// next start.
-    pub async fn drain(self) {
+    pub async fn drain(&self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.supervisor.await {
+        let supervisor = lock(&self.supervisor).take();
+        if let Some(Err(error)) = futures_util::future::OptionFuture::from(supervisor).await {
             tracing::error!(%error, "delivery ended badly");
         }
     }

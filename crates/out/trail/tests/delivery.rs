@@ -1,4 +1,5 @@
 //! From the journal to the bucket, with trails that come, stop, start again and go.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
 use bytes::Bytes;
 use event::Event;

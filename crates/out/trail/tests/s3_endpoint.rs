@@ -1,8 +1,9 @@
 //! What reaches an S3 endpoint, byte by byte, and what its answers mean.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
 use bytes::Bytes;
-use opentrail_trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options, preflight};
-use registry::{Secret, Trail};
+use opentrail_trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
+use registry::Secret;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -46,29 +47,6 @@ fn is_whole(request: &[u8]) -> bool {
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-fn trail(validation: bool) -> Trail {
-    Trail {
-        name: "main".to_owned(),
-        home_region: "eu-west-1".to_owned(),
-        account_id: "111122223333".to_owned(),
-        s3_bucket_name: "audit".to_owned(),
-        s3_key_prefix: Some("a b".to_owned()),
-        sns_topic_name: None,
-        sns_topic_arn: None,
-        include_global_service_events: true,
-        is_multi_region_trail: false,
-        log_file_validation_enabled: validation,
-        cloud_watch_logs_log_group_arn: None,
-        cloud_watch_logs_role_arn: None,
-        kms_key_id: None,
-        is_organization_trail: false,
-        recursive_logging: true,
-        tags: Vec::new(),
-        created_ms: 1,
-        logging: registry::Logging::default(),
-    }
-}
-
 #[tokio::test]
 async fn an_object_is_put_signed_and_with_its_headers() {
     let (bucket, asked) = serve(vec![OK]).await;
@@ -92,32 +70,37 @@ async fn an_object_is_put_signed_and_with_its_headers() {
 }
 
 #[tokio::test]
-async fn preflight_leaves_the_markers_of_cloudtrail() {
-    let (bucket, asked) = serve(vec![OK, OK, OK]).await;
-    preflight(&bucket, &trail(true)).await.unwrap();
-    let lines: Vec<String> =
-        asked.lock().unwrap().iter().map(|request| request.lines().next().unwrap().to_owned()).collect();
-    assert_eq!(
-        lines,
-        [
-            "HEAD /audit HTTP/1.1",
-            "PUT /audit/a%20b/AWSLogs/111122223333/CloudTrail/ HTTP/1.1",
-            "PUT /audit/a%20b/AWSLogs/111122223333/CloudTrail-Digest/ HTTP/1.1",
-        ]
-    );
+async fn markers_keep_their_slash_and_prefixes_their_spelling() {
+    let (bucket, asked) = serve(vec![OK]).await;
+    let key = "a b+ü/AWSLogs/111122223333/CloudTrail/";
+    bucket.put("audit", key, Bytes::new(), ObjectHeaders::LOG_FILE).await.unwrap();
+    let asked = asked.lock().unwrap()[0].clone();
+    assert!(asked.starts_with("PUT /audit/a%20b%2B%C3%BC/AWSLogs/111122223333/CloudTrail/ HTTP/1.1\r\n"), "{asked}");
 }
 
 #[tokio::test]
-async fn preflight_tells_a_missing_bucket_from_a_closed_one() {
+async fn a_missing_bucket_is_told_from_a_closed_one() {
     let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let (bucket, asked) = serve(vec![missing]).await;
-    assert_eq!(preflight(&bucket, &trail(false)).await, Err(BucketError::NoSuchBucket("audit".to_owned())));
-    assert_eq!(asked.lock().unwrap().len(), 1, "nothing is written");
     let closed = "HTTP/1.1 403 Forbidden\r\nContent-Length: 59\r\nConnection: close\r\n\r\n\
                   <Error><Code>AllAccessDisabled</Code><Message/></Error>    ";
-    let (bucket, _) = serve(vec![OK, closed]).await;
-    let error = preflight(&bucket, &trail(false)).await.unwrap_err();
+    let (bucket, asked) = serve(vec![OK, missing, closed]).await;
+    assert_eq!(bucket.head_bucket("audit").await, Ok(()));
+    assert_eq!(bucket.head_bucket("audit").await, Err(BucketError::NoSuchBucket("audit".to_owned())));
+    let error = bucket.put("audit", "k", Bytes::new(), ObjectHeaders::LOG_FILE).await.unwrap_err();
     assert_eq!(error.code(), Some("AllAccessDisabled"));
+    assert!(asked.lock().unwrap()[0].starts_with("HEAD /audit HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_where_the_endpoint_is() {
+    let owned = "HTTP/1.1 409 Conflict\r\nContent-Length: 50\r\nConnection: close\r\n\r\n\
+                 <Error><Code>BucketAlreadyOwnedByYou</Code></Error>";
+    let (bucket, asked) = serve(vec![OK, owned]).await;
+    bucket.create_bucket("audit").await.unwrap();
+    bucket.create_bucket("audit").await.unwrap();
+    let asked = asked.lock().unwrap()[0].clone();
+    assert!(asked.starts_with("PUT /audit HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("<LocationConstraint>eu-west-1</LocationConstraint>"), "{asked}");
 }
 
 #[tokio::test]
