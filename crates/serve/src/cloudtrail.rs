@@ -149,8 +149,7 @@ impl CloudTrail {
                 json!({})
             }
             Operation::StopLogging => {
-                let decide =
-                    |state: &State<'_>| logging::stop(state, &input, call.now_ms).map(Change::keep_or_put);
+                let decide = |state: &State<'_>| logging::stop(state, &input, call.now_ms).map(Change::keep_or_put);
                 self.change(call, decide).await?;
                 json!({})
             }
@@ -220,9 +219,7 @@ impl CloudTrail {
     /// objects (`reference/trails-and-delivery.md §3`, preflight).
     async fn try_bucket(&self, trail: &Trail) -> Result<(), ApiError> {
         let bucket = &trail.s3_bucket_name;
-        let missing = || {
-            ApiError::new("S3BucketDoesNotExistException", format!("S3 bucket {bucket} does not exist!"))
-        };
+        let missing = || ApiError::new("S3BucketDoesNotExistException", format!("S3 bucket {bucket} does not exist!"));
         let failed = |error: BucketError| match error {
             BucketError::Missing => missing(),
             BucketError::Denied(cause) => {
@@ -276,9 +273,7 @@ impl Change {
     fn keep_or_put(change: Option<(Trail, Version)>) -> Change {
         match change {
             None => Change::Keep,
-            Some((trail, version)) => {
-                Change::Put { trail: Box::new(trail), expected: version.into(), settings: false }
-            }
+            Some((trail, version)) => Change::Put { trail: Box::new(trail), expected: version.into(), settings: false },
         }
     }
 

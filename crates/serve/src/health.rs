@@ -71,10 +71,9 @@ impl Health {
             "/health" => self.health(),
             "/ready" => self.ready(),
             "/metrics" => self.metrics(),
-            _ => json_response(
-                StatusCode::NOT_FOUND,
-                &json!({"error": format!("nothing is at {path}"), "see": PREFIX}),
-            ),
+            _ => {
+                json_response(StatusCode::NOT_FOUND, &json!({"error": format!("nothing is at {path}"), "see": PREFIX}))
+            }
         }
     }
 

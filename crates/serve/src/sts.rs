@@ -175,7 +175,10 @@ mod tests {
         let root = Identity::of_type(IdentityType::Root);
         let (status, body) = ask(QueryService::Iam, Some("Create<User>"), &root);
         assert_eq!(status, 400);
-        assert!(body.contains("Create&lt;User&gt; of iam is not built") && body.contains("--upstream iam=URL"), "{body}");
+        assert!(
+            body.contains("Create&lt;User&gt; of iam is not built") && body.contains("--upstream iam=URL"),
+            "{body}"
+        );
         assert!(ask(QueryService::Sts, Some("AssumeRole"), &root).1.contains("<Code>UnsupportedOperation</Code>"));
         assert!(ask(QueryService::Sts, None, &root).1.contains("<Code>MissingAction</Code>"));
     }

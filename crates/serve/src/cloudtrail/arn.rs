@@ -41,7 +41,8 @@ impl<'a> TrailArn<'a> {
     /// `CloudTrailARNInvalidException` when it is not a trail's.
     pub(crate) fn parse(text: &'a str) -> Result<TrailArn<'a>, ApiError> {
         let invalid = || {
-            let message = format!("The ARN {text} is not valid: expected arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME.");
+            let message =
+                format!("The ARN {text} is not valid: expected arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME.");
             ApiError::new("CloudTrailARNInvalidException", message)
         };
         let mut parts = text.splitn(6, ':');
@@ -51,7 +52,8 @@ impl<'a> TrailArn<'a> {
         let name = part()?.strip_prefix("trail/").ok_or_else(invalid)?;
         let account_fits = account_id.len() == 12 && account_id.bytes().all(|byte| byte.is_ascii_digit());
         let region_fits = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        let fits = arn == "arn" && partition.starts_with("aws") && service == "cloudtrail" && account_fits && region_fits;
+        let fits =
+            arn == "arn" && partition.starts_with("aws") && service == "cloudtrail" && account_fits && region_fits;
         if !fits || check_name(name).is_err() {
             return Err(invalid());
         }
@@ -66,11 +68,6 @@ pub(crate) fn partition_of(region: &str) -> &'static str {
         _ if region.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     }
-}
-
-/// The ARN of the trail of that name, account and home Region.
-pub(crate) fn trail_arn(region: &str, account_id: &str, name: &str) -> String {
-    format!("arn:{}:cloudtrail:{region}:{account_id}:trail/{name}", partition_of(region))
 }
 
 /// Checks a trail name, in the order in which the known texts are given.
@@ -108,9 +105,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
         );
     }
     if name.as_bytes().windows(2).any(|pair| pair.iter().all(|&byte| mark(byte))) {
-        return invalid(
-            "Trail name cannot have adjacent periods (.), hyphens (-), or underscores (_).".to_owned(),
-        );
+        return invalid("Trail name cannot have adjacent periods (.), hyphens (-), or underscores (_).".to_owned());
     }
     if is_ipv4_like(name) {
         return invalid("Trail name cannot be in IP address format.".to_owned());
@@ -160,11 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_is_taken_apart_and_put_together() {
-        let text = trail_arn("eu-west-1", "111122223333", "main");
+    fn the_arn_of_a_trail_is_taken_apart() {
+        let text = registry::Trail::arn_of("eu-west-1", "111122223333", "main");
         let TrailRef::Arn(arn) = TrailRef::parse(&text).unwrap() else { panic!("not an ARN") };
         assert_eq!((arn.region, arn.account_id, arn.name), ("eu-west-1", "111122223333", "main"));
-        assert_eq!(trail_arn("us-gov-west-1", "1", "x"), "arn:aws-us-gov:cloudtrail:us-gov-west-1:1:trail/x");
     }
 
     #[test]

@@ -155,7 +155,11 @@ pub(crate) fn topic_arn(topic: &str, home_region: &str, account_id: &str) -> Str
 mod tests {
     use super::*;
 
-    fn refused<'a>(check: impl Fn(&str) -> Result<(), ApiError>, code: &str, values: impl IntoIterator<Item = &'a str>) {
+    fn refused<'a>(
+        check: impl Fn(&str) -> Result<(), ApiError>,
+        code: &str,
+        values: impl IntoIterator<Item = &'a str>,
+    ) {
         for value in values {
             assert_eq!(check(value).unwrap_err().code, code, "{value}");
         }
@@ -186,7 +190,14 @@ mod tests {
         refused(
             check_topic,
             "InvalidSnsTopicNameException",
-            ["", "orders.fifo", "a b", "arn:aws:sqs:eu-west-1:111122223333:t", "arn:aws:sns:eu-west-1:1:t", &"t".repeat(257)],
+            [
+                "",
+                "orders.fifo",
+                "a b",
+                "arn:aws:sqs:eu-west-1:111122223333:t",
+                "arn:aws:sns:eu-west-1:1:t",
+                &"t".repeat(257),
+            ],
         );
         assert_eq!(topic_arn("t", "cn-north-1", "111122223333"), "arn:aws-cn:sns:cn-north-1:111122223333:t");
     }
@@ -219,9 +230,16 @@ mod tests {
         let both = "You must specify a log group and a role ARN.";
         assert_eq!(code(Some(group), None), Some(("InvalidCloudWatchLogsRoleArnException", both.into())));
         assert_eq!(code(None, Some(role)), Some(("InvalidCloudWatchLogsLogGroupArnException", both.into())));
-        for bad in ["trail", "arn:aws:logs:eu-west-1:111122223333:log-group:trail", "arn:aws:logs:us-east-1:111122223333:log-group:trail:*"] {
+        for bad in [
+            "trail",
+            "arn:aws:logs:eu-west-1:111122223333:log-group:trail",
+            "arn:aws:logs:us-east-1:111122223333:log-group:trail:*",
+        ] {
             let message = "CloudTrail cannot validate the specified log group ARN.";
-            assert_eq!(code(Some(bad), Some(role)), Some(("InvalidCloudWatchLogsLogGroupArnException", message.into())));
+            assert_eq!(
+                code(Some(bad), Some(role)),
+                Some(("InvalidCloudWatchLogsLogGroupArnException", message.into()))
+            );
         }
         let message = "CloudTrail cannot validate the specified role ARN.";
         assert_eq!(code(Some(group), Some("role")), Some(("InvalidCloudWatchLogsRoleArnException", message.into())));

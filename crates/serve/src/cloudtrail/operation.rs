@@ -86,8 +86,7 @@ operations! {
 }
 
 /// The `X-Amz-Target` prefixes that are answered: current SDKs', and the short one (`reference/trails-and-delivery.md §1`).
-const TARGET_PREFIXES: [&str; 2] =
-    ["com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.", "CloudTrail_20131101."];
+const TARGET_PREFIXES: [&str; 2] = ["com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.", "CloudTrail_20131101."];
 
 impl Operation {
     /// The operation that an `X-Amz-Target` header names; `None` when it names none of this API.

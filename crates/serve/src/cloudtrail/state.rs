@@ -33,12 +33,10 @@ impl<'a> State<'a> {
     /// The trail that a name or an ARN stands for: a name only in this Region, an ARN in any Region of this account.
     pub(crate) fn find(&self, named: &TrailRef<'_>) -> Option<&'a Versioned<Trail>> {
         match named {
-            TrailRef::Name(name) => {
-                self.own().find(|trail| trail.home_region == self.region && trail.name == *name)
-            }
-            TrailRef::Arn(arn) => {
-                self.own().find(|trail| trail.home_region == arn.region && trail.name == arn.name && arn.account_id == self.account_id)
-            }
+            TrailRef::Name(name) => self.own().find(|trail| trail.home_region == self.region && trail.name == *name),
+            TrailRef::Arn(arn) => self.own().find(|trail| {
+                trail.home_region == arn.region && trail.name == arn.name && arn.account_id == self.account_id
+            }),
         }
     }
 
@@ -65,11 +63,8 @@ impl<'a> State<'a> {
             return Err(ApiError::trail_not_found(&arn, self.account_id));
         };
         if trail.home_region != self.region {
-            let message = format!(
-                "The trail {} can only be changed in its home Region, {}.",
-                trail.arn(),
-                trail.home_region
-            );
+            let message =
+                format!("The trail {} can only be changed in its home Region, {}.", trail.arn(), trail.home_region);
             return Err(ApiError::new("InvalidHomeRegionException", message));
         }
         Ok(trail)
