@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use event::{Event, EventTime};
 use journal::{Durability, Journal, ReadLimit, Seq};
-use lake::{Attribute, History, HistoryFollower, Options, Query};
+use opentrail_lake::{Attribute, History, HistoryFollower, Options, Query};
 use std::error::Error;
 use std::time::Instant;
 

@@ -72,11 +72,10 @@ impl Index {
 
     /// Bytes held, allocations included.
     pub(crate) fn bytes(&self) -> usize {
-        let partition = |(key, partition): (&Box<str>, &Partition)| {
-            let chunks: usize = partition.chunks.iter().map(Chunk::bytes).sum();
-            chunks + key.len() + size_of::<(Box<str>, Partition)>()
-        };
-        self.partitions.iter().map(partition).sum()
+        let of_partition = |partition: &Partition| partition.chunks.iter().map(Chunk::bytes).sum::<usize>();
+        let chunks: usize = self.partitions.values().map(of_partition).sum();
+        let keys: usize = self.partitions.keys().map(|key| key.len() + size_of::<(Box<str>, Partition)>()).sum();
+        chunks + keys
     }
 
     /// Notes that everything before `end` was taken.
