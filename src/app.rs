@@ -28,7 +28,7 @@ const EDGE_GRACE: Duration = Duration::from_secs(30);
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// A house with the lights on.
-pub struct App {
+pub(crate) struct App {
     config: Config,
     address: SocketAddr,
     edge: Running,
@@ -42,7 +42,7 @@ pub struct App {
 
 impl App {
     /// Opens everything below the data folder, starts every reader, then opens the door.
-    pub async fn start(config: Config) -> anyhow::Result<App> {
+    pub(crate) async fn start(config: Config) -> anyhow::Result<App> {
         // What is kept.
         let folder = &config.data_dir;
         private_folder(folder)?;
@@ -56,7 +56,8 @@ impl App {
         )?;
         let journal = Journal::open(&folder.join("journal"), Options::default())?;
         let keys = Keys::of(&registry)?;
-        let identities = HouseIdentities::open(&registry, EventTime((now_ms() / 1000) as i64))?;
+        let now = EventTime((now_ms() / 1000) as i64);
+        let identities: Arc<dyn Identities> = Arc::new(HouseIdentities::open(&registry, now)?);
 
         // Where log files go.
         let s3_upstream = config.routes.upstream_of("s3").map(ToString::to_string);
@@ -125,7 +126,7 @@ impl App {
             )?,
             s3: store.map(|store| s3_api(store, &config, keys.clone())),
             keys,
-            identities: identities.clone() as Arc<dyn Identities>,
+            identities: Arc::clone(&identities),
             auth: config.auth,
             account: config.account.clone(),
             region: config.region.clone(),
@@ -174,17 +175,17 @@ impl App {
     }
 
     /// What it runs with.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Closes the door, lets the calls in flight finish, delivers what is gathered, and closes the journal.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.started.store(false, Ordering::Release);
         self.chores.abort();
         let edge = self.edge;
@@ -247,7 +248,11 @@ fn s3_api(store: Store, config: &Config, keys: Keys) -> S3Api {
             Some(key.secret.expose().to_owned().into())
         })),
     };
-    S3Api::new(store, s3::Settings { account: config.account.clone(), region: config.region.clone(), domain: None }, auth)
+    S3Api::new(
+        store,
+        s3::Settings { account: config.account.clone(), region: config.region.clone(), domain: None },
+        auth,
+    )
 }
 
 /// The wall clock, in milliseconds since the Unix epoch.

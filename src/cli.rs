@@ -1,7 +1,7 @@
 //! What can be typed: the commands, their flags and their help.
 
-pub mod record;
-pub mod serve;
+pub(crate) mod record;
+pub(crate) mod serve;
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -21,15 +21,15 @@ Examples:
 
 Every flag of `serve` has a variable (OPENTRAIL_DATA_DIR, …) and a key of the same name in opentrail.toml."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Stand in front of AWS endpoints, record every call, deliver log files, answer the CloudTrail API
     Serve(ServeArgs),
     /// Run a command with its AWS calls recorded, and show them
@@ -38,54 +38,54 @@ pub enum Command {
 
 /// Flags of `opentrail serve`; what is left out comes from the file, then from the defaults.
 #[derive(Debug, Default, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Configuration file [default: opentrail.toml if it exists]
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_CONFIG")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Where everything is kept [default: ./opentrail-data]
     #[arg(long, value_name = "DIR", env = "OPENTRAIL_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// Address and port of the one door [default: 127.0.0.1:4780]
     #[arg(long, value_name = "ADDR", env = "OPENTRAIL_LISTEN")]
-    pub listen: Option<SocketAddr>,
+    pub(crate) listen: Option<SocketAddr>,
     /// Account that the calls belong to, 12 digits [default: 000000000000]
     #[arg(long, value_name = "ID", env = "OPENTRAIL_ACCOUNT")]
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
     /// Region of the default trail and of calls that name none [default: us-east-1]
     #[arg(long, value_name = "NAME", env = "OPENTRAIL_REGION")]
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// Where calls go that are not answered here: all services, or those before the `=`; may be given several times
     #[arg(long, value_name = "[SERVICE,…=]URL", env = "OPENTRAIL_UPSTREAM", value_delimiter = ' ')]
-    pub upstream: Vec<String>,
+    pub(crate) upstream: Vec<String>,
     /// What happens when a record cannot be made durable: the call is refused (fail-closed) or goes on and the loss is
     /// counted (fail-open) [default: fail-closed]
     #[arg(long, value_name = "MODE", env = "OPENTRAIL_AUDIT")]
-    pub audit: Option<String>,
+    pub(crate) audit: Option<String>,
     /// Whether calls to local services need a valid signature by a key kept here (verify) or any key will do (trust,
     /// only on a loopback address) [default: verify]
     #[arg(long, value_name = "MODE", env = "OPENTRAIL_AUTH")]
-    pub auth: Option<String>,
+    pub(crate) auth: Option<String>,
     /// How long events are gathered into a log file [default: 5m]
     #[arg(long, value_name = "TIME", env = "OPENTRAIL_DELIVERY_INTERVAL")]
-    pub delivery_interval: Option<String>,
+    pub(crate) delivery_interval: Option<String>,
     /// How long the journal keeps events that every reader has seen [default: 90d]
     #[arg(long, value_name = "TIME", env = "OPENTRAIL_RETENTION")]
-    pub retention: Option<String>,
+    pub(crate) retention: Option<String>,
     /// Record calls that AWS would not record (unsigned, malformed) with the identity `Unknown`
     #[arg(long, env = "OPENTRAIL_RECORD_UNAUTHENTICATED", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub record_unauthenticated: Option<bool>,
+    pub(crate) record_unauthenticated: Option<bool>,
     /// Certificate chain (PEM) to speak TLS with; needs --tls-key
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_TLS_CERT")]
-    pub tls_cert: Option<PathBuf>,
+    pub(crate) tls_cert: Option<PathBuf>,
     /// Private key (PEM) of the certificate
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_TLS_KEY")]
-    pub tls_key: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
     /// Number of event loops [default: one per core]
     #[arg(long, value_name = "N", env = "OPENTRAIL_THREADS")]
-    pub threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// Log lines for people (text) or machines (json) [default: text]
     #[arg(long, value_name = "FORM", env = "OPENTRAIL_LOG_FORMAT")]
-    pub log_format: Option<String>,
+    pub(crate) log_format: Option<String>,
 }
 
 /// Flags of `opentrail record`.
@@ -97,20 +97,20 @@ to --upstream or, without it, to where AWS_ENDPOINT_URL (and AWS_ENDPOINT_URL_<S
 Examples:
   AWS_ENDPOINT_URL=http://127.0.0.1:5000 opentrail record -- terraform apply
   opentrail record --upstream http://127.0.0.1:9000 --output calls.json -- ./deploy.sh")]
-pub struct RecordArgs {
+pub(crate) struct RecordArgs {
     /// Where the calls go [default: what AWS_ENDPOINT_URL says]
     #[arg(long, value_name = "[SERVICE,…=]URL")]
-    pub upstream: Vec<String>,
+    pub(crate) upstream: Vec<String>,
     /// Write the records as CloudTrail JSON ({"Records":[…]})
     #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Account that the calls belong to, 12 digits
     #[arg(long, value_name = "ID", default_value = "000000000000")]
-    pub account: String,
+    pub(crate) account: String,
     /// Region of calls that name none
     #[arg(long, value_name = "NAME", default_value = "us-east-1")]
-    pub region: String,
+    pub(crate) region: String,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<std::ffi::OsString>,
+    pub(crate) command: Vec<std::ffi::OsString>,
 }

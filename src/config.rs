@@ -16,40 +16,40 @@ const DELIVERY_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duratio
 
 /// What `serve` runs with. Inert: building it touches nothing.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// The data folder.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// Address of the edge.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// The house's account, 12 digits.
-    pub account: String,
+    pub(crate) account: String,
     /// The house's Region.
-    pub region: String,
+    pub(crate) region: String,
     /// Who answers which call.
-    pub routes: Routes,
+    pub(crate) routes: Routes,
     /// Whether answers wait for their records.
-    pub audit: Audit,
+    pub(crate) audit: Audit,
     /// Whether calls to local services must be signed.
-    pub auth: Auth,
+    pub(crate) auth: Auth,
     /// How long events are gathered into a log file.
-    pub delivery_interval: Duration,
+    pub(crate) delivery_interval: Duration,
     /// How long the journal keeps events.
-    pub retention: Duration,
+    pub(crate) retention: Duration,
     /// Whether calls that AWS would not record are recorded.
-    pub record_unauthenticated: bool,
+    pub(crate) record_unauthenticated: bool,
     /// Certificate chain and key files.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Number of event loops.
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// The form of log lines.
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
     /// Keys for our own calls to upstreams; without them the AWS chain, then the administrator's.
-    pub upstream_keys: Option<UpstreamKeys>,
+    pub(crate) upstream_keys: Option<UpstreamKeys>,
 }
 
 /// Who may call the services in the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
+pub(crate) enum Auth {
     /// Holders of a key kept here.
     Verify,
     /// Anybody who reaches the (loopback) address.
@@ -58,7 +58,7 @@ pub enum Auth {
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     Text,
     /// For machines.
@@ -68,13 +68,13 @@ pub enum LogFormat {
 /// The `[upstream-keys]` section of the file.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct UpstreamKeys {
+pub(crate) struct UpstreamKeys {
     /// Access key id.
-    pub access_key_id: String,
+    pub(crate) access_key_id: String,
     /// Secret access key.
-    pub secret_access_key: String,
+    pub(crate) secret_access_key: String,
     /// Session token of temporary keys.
-    pub session_token: Option<String>,
+    pub(crate) session_token: Option<String>,
 }
 
 impl std::fmt::Debug for UpstreamKeys {
@@ -86,7 +86,7 @@ impl std::fmt::Debug for UpstreamKeys {
 
 /// Settings that cannot be used; each names its remedy.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The named file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -123,7 +123,9 @@ pub enum ConfigError {
     #[error("--tls-cert and --tls-key go together: give both or neither")]
     HalfTls,
     /// `trust` where strangers could call.
-    #[error("--auth trust accepts any key, so it needs a loopback address, not {0}: use --listen 127.0.0.1:PORT or --auth verify")]
+    #[error(
+        "--auth trust accepts any key, so it needs a loopback address, not {0}: use --listen 127.0.0.1:PORT or --auth verify"
+    )]
     TrustInPublic(IpAddr),
 }
 
@@ -168,7 +170,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`], worded for the person who typed it.
-    pub fn load(args: ServeArgs) -> Result<Config, ConfigError> {
+    pub(crate) fn load(args: ServeArgs) -> Result<Config, ConfigError> {
         let path = args.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -185,7 +187,11 @@ impl Config {
         check_account(&account)?;
         let region = args.region.or(file.region).unwrap_or_else(|| "us-east-1".to_owned());
         if region.is_empty() || !region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return Err(ConfigError::Value { name: "region", value: region, remedy: "write a Region such as eu-west-1" });
+            return Err(ConfigError::Value {
+                name: "region",
+                value: region,
+                remedy: "write a Region such as eu-west-1",
+            });
         }
         let listen = args.listen.or(file.listen).unwrap_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DEFAULT_PORT));
         let auth = choice("auth", args.auth.or(file.auth), &[("verify", Auth::Verify), ("trust", Auth::Trust)])?;
@@ -239,7 +245,7 @@ impl Config {
 ///
 /// # Errors
 /// [`ConfigError::Value`] for anything else.
-pub fn check_account(account: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_account(account: &str) -> Result<(), ConfigError> {
     if account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(());
     }
@@ -250,7 +256,7 @@ pub fn check_account(account: &str) -> Result<(), ConfigError> {
 ///
 /// # Errors
 /// [`ConfigError`] for what is no URL or contradicts itself.
-pub fn routes(values: &[String]) -> Result<Routes, ConfigError> {
+pub(crate) fn routes(values: &[String]) -> Result<Routes, ConfigError> {
     let mut pairs = Vec::new();
     for value in values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()) {
         let (services, url) = match value.split_once('=') {

@@ -11,7 +11,7 @@ const DEFAULT_TRAIL: &str = "management-events";
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 /// The bucket of the default trail.
-pub fn default_bucket(account: &str) -> String {
+pub(crate) fn default_bucket(account: &str) -> String {
     format!("opentrail-logs-{account}")
 }
 
@@ -21,7 +21,7 @@ pub fn default_bucket(account: &str) -> String {
 ///
 /// # Errors
 /// A folder of another account; what the registry says.
-pub fn settle_in(registry: &Registry, config: &Config, journal_end: u64, now_ms: u64) -> anyhow::Result<()> {
+pub(crate) fn settle_in(registry: &Registry, config: &Config, journal_end: u64, now_ms: u64) -> anyhow::Result<()> {
     if let Some(meta) = registry.get::<Meta>(Meta::KEY)? {
         anyhow::ensure!(
             meta.account_id == config.account,
@@ -68,7 +68,7 @@ fn default_trail(config: &Config, journal_end: u64, now_ms: u64) -> Trail {
 }
 
 /// Makes the default trail's bucket, however long its store takes to come up.
-pub async fn ensure_bucket(buckets: Buckets, bucket: String) {
+pub(crate) async fn ensure_bucket(buckets: Buckets, bucket: String) {
     let (mut wait, longest) = RETRY;
     while let Err(error) = buckets.create_bucket(&bucket).await {
         tracing::warn!(bucket, %error, "cannot make the bucket of the default trail yet");

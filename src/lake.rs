@@ -15,7 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const LINGER: Duration = Duration::from_millis(20);
 
 /// Event history at work.
-pub struct Running {
+pub(crate) struct Running {
     history: History,
     handle: FollowerHandle,
     stop: oneshot::Sender<()>,
@@ -25,7 +25,7 @@ pub struct Running {
 
 impl Running {
     /// Starts reading the journal from its beginning.
-    pub fn start(journal: &Journal) -> Running {
+    pub(crate) fn start(journal: &Journal) -> Running {
         let history = History::new(journal.clone(), Options::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move {
@@ -37,17 +37,17 @@ impl Running {
     }
 
     /// Where to read how it fares.
-    pub fn handle(&self) -> FollowerHandle {
+    pub(crate) fn handle(&self) -> FollowerHandle {
         self.handle.clone()
     }
 
     /// Event history for the CloudTrail API.
-    pub fn lookups(&self) -> Arc<dyn serve::History> {
+    pub(crate) fn lookups(&self) -> Arc<dyn serve::History> {
         Arc::new(Lookups(self.history.clone()))
     }
 
     /// Returns once everything is found that the journal held at the start.
-    pub async fn caught_up(&self) {
+    pub(crate) async fn caught_up(&self) {
         loop {
             let status = self.handle.status();
             if !status.running || status.position.is_some_and(|position| position >= self.journal_end) {
@@ -58,7 +58,7 @@ impl Running {
     }
 
     /// Stops reading.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
         match self.following.await {
             Ok(Ok(_)) => {}

@@ -21,6 +21,8 @@ const FAILED: u8 = 1;
 const BAD_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    // A dependency brings a second cryptography library; ours is chosen here, once. It is the first call: it cannot fail.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let done = match cli::Cli::parse().command {
         cli::Command::Serve(args) => cli::serve::run(args),
         cli::Command::Record(args) => cli::record::run(args),

@@ -10,7 +10,7 @@ use trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
 
 /// Where log files go.
 #[derive(Clone)]
-pub enum Buckets {
+pub(crate) enum Buckets {
     /// The store that is served here; buckets are made in the given Region.
     Embedded(Store, String),
     /// The upstream that owns S3, addressed directly: our own calls are not recorded as a client's.
@@ -22,7 +22,11 @@ impl Buckets {
     ///
     /// # Errors
     /// [`BucketError`] when the endpoint cannot be addressed.
-    pub fn upstream(config: &Config, endpoint: String, administrator: &AccessKey) -> Result<Buckets, BucketError> {
+    pub(crate) fn upstream(
+        config: &Config,
+        endpoint: String,
+        administrator: &AccessKey,
+    ) -> Result<Buckets, BucketError> {
         let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
         let keys = keys.unwrap_or_else(|| UpstreamKeys {
             access_key_id: administrator.access_key_id.clone(),
@@ -42,7 +46,7 @@ impl Buckets {
     ///
     /// # Errors
     /// [`BucketError`].
-    pub async fn create_bucket(&self, bucket: &str) -> Result<(), BucketError> {
+    pub(crate) async fn create_bucket(&self, bucket: &str) -> Result<(), BucketError> {
         match self {
             Buckets::Upstream(endpoint) => endpoint.create_bucket(bucket).await,
             Buckets::Embedded(store, region) => {
@@ -128,7 +132,7 @@ fn keys_of_profile(text: &str, profile: &str) -> Option<UpstreamKeys> {
 }
 
 /// Buckets as the CloudTrail API asks for them.
-pub struct TrailBuckets(pub Buckets);
+pub(crate) struct TrailBuckets(pub(crate) Buckets);
 
 impl serve::Buckets for TrailBuckets {
     fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, serve::BucketError>> {
@@ -142,9 +146,7 @@ impl serve::Buckets for TrailBuckets {
     }
 
     fn put_marker<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), serve::BucketError>> {
-        Box::pin(async move {
-            self.0.put(bucket, key, Bytes::new(), ObjectHeaders::LOG_FILE).await.map_err(told)
-        })
+        Box::pin(async move { self.0.put(bucket, key, Bytes::new(), ObjectHeaders::LOG_FILE).await.map_err(told) })
     }
 }
 

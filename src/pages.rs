@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Reads the status of every follower.
-pub type Statuses = Box<dyn Fn() -> Vec<FollowerStatus> + Send + Sync>;
+pub(crate) type Statuses = Box<dyn Fn() -> Vec<FollowerStatus> + Send + Sync>;
 
 /// How the house fares.
-pub struct HouseVitals {
+pub(crate) struct HouseVitals {
     /// The journal.
-    pub journal: Journal,
+    pub(crate) journal: Journal,
     /// Every follower.
-    pub statuses: Statuses,
+    pub(crate) statuses: Statuses,
     /// Set once everything has started, cleared when draining begins.
-    pub started: Arc<AtomicBool>,
+    pub(crate) started: Arc<AtomicBool>,
 }
 
 impl Vitals for HouseVitals {
@@ -43,7 +43,7 @@ impl Vitals for HouseVitals {
 }
 
 /// Answers requests under `/_opentrail/`.
-pub struct Pages(pub Arc<Health>);
+pub(crate) struct Pages(pub(crate) Arc<Health>);
 
 impl Local for Pages {
     fn call(&self, call: LocalCall) -> Answer {

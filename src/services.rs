@@ -5,6 +5,8 @@ use aws::Catalog;
 use bytes::Bytes;
 use capture::{Answer, Body, BoxError, Identities, Local, LocalCall, Reason};
 use event::{EventTime, Identity, IdentityType};
+use futures_util::TryFutureExt;
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Full, Limited};
 use iam::{Keys, Payload};
@@ -18,25 +20,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What answers here.
-pub struct House {
+pub(crate) struct House {
     /// The CloudTrail API.
-    pub cloudtrail: CloudTrail,
+    pub(crate) cloudtrail: CloudTrail,
     /// The embedded store; `None` when an upstream owns S3.
     pub s3: Option<S3Api>,
     /// The keys kept here.
-    pub keys: Keys,
+    pub(crate) keys: Keys,
     /// Who a key is.
-    pub identities: Arc<dyn Identities>,
+    pub(crate) identities: Arc<dyn Identities>,
     /// Whether calls must be signed.
-    pub auth: Auth,
+    pub(crate) auth: Auth,
     /// The house's account.
-    pub account: String,
+    pub(crate) account: String,
     /// The house's Region.
-    pub region: String,
+    pub(crate) region: String,
 }
 
 /// Implements [`Local`] over a shared house.
-pub struct Services(pub Arc<House>);
+pub(crate) struct Services(pub(crate) Arc<House>);
 
 impl Local for Services {
     fn call(&self, call: LocalCall) -> Answer {
@@ -73,11 +75,12 @@ impl House {
             refusal(protocol, status, code, message, &request_id, reason)
         };
         let (parts, body) = call.request.into_parts();
-        let collecting = Limited::new(body, CloudTrail::MAX_BODY_BYTES).collect();
-        let body = match tokio::time::timeout(BODY_TIMEOUT, collecting).await {
-            Ok(Ok(collected)) => collected.to_bytes(),
+        let body = match tokio::time::timeout(BODY_TIMEOUT, collect(body)).await {
+            Ok(Ok(body)) => body,
             Ok(Err(error)) => return refuse(413, "RequestEntityTooLargeException", &error.to_string(), None),
-            Err(_) => return refuse(408, "RequestTimeout", "The body did not arrive in time.", Some(Reason::Malformed)),
+            Err(_) => {
+                return refuse(408, "RequestTimeout", "The body did not arrive in time.", Some(Reason::Malformed));
+            }
         };
         let caller = match self.caller(&parts, &body, service, protocol) {
             Ok(caller) => caller,
@@ -166,9 +169,17 @@ impl House {
     }
 }
 
+/// A body that is to be small, as a whole. No `async` block: in one, the compiler asks more of the error's lifetime than
+/// `Limited` can prove.
+fn collect(body: Body) -> BoxFuture<'static, Result<Bytes, BoxError>> {
+    Box::pin(Limited::new(body, CloudTrail::MAX_BODY_BYTES).collect().map_ok(|collected| collected.to_bytes()))
+}
+
 /// `Action` of a query-protocol form. Operation names need no percent-decoding.
 fn action_of(form: &[u8]) -> Option<String> {
-    aws::Pairs::new(form).find(|(name, _)| *name == b"Action").map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    aws::Pairs::new(form)
+        .find(|(name, _)| *name == b"Action")
+        .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
 }
 
 /// An error in the protocol of the call; `reason` keeps it from being recorded.
@@ -196,6 +207,6 @@ fn refusal(
 }
 
 /// A response whose body is known as one that the edge streams.
-pub fn whole(response: Response<Bytes>) -> Response<Body> {
+pub(crate) fn whole(response: Response<Bytes>) -> Response<Body> {
     response.map(|body| Full::new(body).map_err(|never| -> BoxError { match never {} }).boxed_unsync())
 }

@@ -11,12 +11,12 @@ const DEFAULT_FILTER: &str = "info,s3s=warn,hyper=warn,rustls=warn,h2=warn";
 const QUIET_FILTER: &str = "warn";
 
 /// Starts logging for the server; called once.
-pub fn start(format: LogFormat) {
+pub(crate) fn start(format: LogFormat) {
     start_with(format, DEFAULT_FILTER);
 }
 
 /// Starts logging for a command that people run: warnings only.
-pub fn start_quiet() {
+pub(crate) fn start_quiet() {
     start_with(LogFormat::Text, QUIET_FILTER);
 }
 

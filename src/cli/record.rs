@@ -17,11 +17,13 @@ use std::time::Duration;
 
 /// The variable that names an endpoint for every service; with `_SERVICE` behind it, for one.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+/// Keys whose identity one run can learn.
+const IDENTITIES: usize = 10_000;
 /// How long calls in flight may take after the command has ended.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the command with its calls recorded; ends with the command's own exit code.
-pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     telemetry::start_quiet();
     config::check_account(&args.account)?;
     let endpoints = endpoints(std::env::vars());
@@ -37,7 +39,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     let recorder = Recorder::new(
         aws::Catalog::embedded(),
         RecorderConfig { account_id: args.account.clone(), region: args.region.clone(), record_unauthenticated: false },
-        Arc::new(KnownIdentities::default()),
+        Arc::new(KnownIdentities::new(IDENTITIES)),
         || uuid::Uuid::new_v4().as_u128(),
     );
     let bound = Bound::bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).context("cannot listen on 127.0.0.1")?;

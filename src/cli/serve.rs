@@ -7,10 +7,11 @@ use crate::telemetry;
 use std::process::ExitCode;
 
 /// Runs the server until it is told to stop.
-pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(args)?;
     telemetry::start(config.log_format);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("house").enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("house").enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_signal()?;
         let app = App::start(config).await?;

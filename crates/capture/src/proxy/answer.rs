@@ -30,7 +30,13 @@ pub(super) struct Refusal<'a> {
 }
 
 /// Answers one of the house's own pages: never recorded.
-pub(super) async fn own<C>(client: &mut C, inbound: &mut BytesMut, head: &RequestHead, peer: &Peer, worker: &Worker) -> Next
+pub(super) async fn own<C>(
+    client: &mut C,
+    inbound: &mut BytesMut,
+    head: &RequestHead,
+    peer: &Peer,
+    worker: &Worker,
+) -> Next
 where
     C: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -113,7 +119,8 @@ where
         return Next::Close;
     };
     let mut request = Incoming::new(inbound, head, opened.as_ref());
-    if head.expects_continue && !request.is_done() && client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
+    if head.expects_continue && !request.is_done() && client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err()
+    {
         return Next::Abort;
     }
     let (body, sender) = request.body();
@@ -284,7 +291,12 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    fn new(response: http::Response<Body>, head: &RequestHead, opened: Option<&Opened>, request_done: bool) -> Outgoing {
+    fn new(
+        response: http::Response<Body>,
+        head: &RequestHead,
+        opened: Option<&Opened>,
+        request_done: bool,
+    ) -> Outgoing {
         let (mut parts, body) = response.into_parts();
         let status = parts.status.as_u16();
         let bodyless = head.method() == "HEAD" || status == 204 || status == 304;

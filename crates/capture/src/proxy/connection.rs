@@ -1,7 +1,7 @@
 //! One client connection: request after request, each to the one who answers it.
 
-use super::edge::Worker;
 use super::answer::Refusal;
+use super::edge::Worker;
 use super::recording::{Answered, Passed, Peer, Receipt};
 use super::relay::{Ended, Relay};
 use super::routes::Destination;
@@ -194,7 +194,8 @@ where
             drop(relay);
             return tunnel(client, inbound, upstream, remainder).await;
         }
-        let keep_alive = head.keep_alive && relay.response.as_ref().is_some_and(|r| r.keep_alive) && relay.request_done();
+        let keep_alive =
+            head.keep_alive && relay.response.as_ref().is_some_and(|r| r.keep_alive) && relay.request_done();
         let reusable = relay.upstream_reusable();
         drop(relay);
         if reusable {
@@ -219,9 +220,7 @@ where
 {
     let request_body = &relay.request_body;
     match &relay.response {
-        None => {
-            worker.recording.record(&Passed { peer, head, opened, request_body, response: None, failure })
-        }
+        None => worker.recording.record(&Passed { peer, head, opened, request_body, response: None, failure }),
         Some(response) => response.view(|headers| {
             let body = relay.response_body.captured();
             let response = Some(Answered { status: response.status, headers, body });
@@ -243,7 +242,11 @@ where
 }
 
 /// Reads the next request head; `None` when the client has gone or said nothing for long.
-async fn read_head<C>(client: &mut C, inbound: &mut BytesMut, idle: &AtomicBool) -> Result<Option<RequestHead>, HeadError>
+async fn read_head<C>(
+    client: &mut C,
+    inbound: &mut BytesMut,
+    idle: &AtomicBool,
+) -> Result<Option<RequestHead>, HeadError>
 where
     C: AsyncRead + Unpin,
 {
@@ -354,9 +357,7 @@ fn bad_request(error: &HeadError) -> &'static [u8] {
         HeadError::TooLarge | HeadError::TooManyHeaders => {
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
-        HeadError::TransferCoding => {
-            b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        }
+        HeadError::TransferCoding => b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         HeadError::Malformed | HeadError::AmbiguousLength => {
             b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }

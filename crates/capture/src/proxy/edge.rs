@@ -97,7 +97,7 @@ impl Bound {
     /// The system's, when no thread can be started.
     pub fn start(self, edge: Edge) -> io::Result<Running> {
         let (draining, watching) = watch::channel(false);
-        let upstream_tls = Arc::new(upstream_tls());
+        let upstream_tls = Arc::new(upstream_tls().map_err(io::Error::other)?);
         let mut threads = Vec::new();
         for index in 0..edge.threads.max(1) {
             let listener = self.listener.try_clone()?;
@@ -170,7 +170,12 @@ impl Worker {
         self.draining.load(Ordering::Relaxed)
     }
 
-    async fn run(self: Arc<Self>, listener: TcpListener, acceptor: Option<TlsAcceptor>, mut draining: watch::Receiver<bool>) {
+    async fn run(
+        self: Arc<Self>,
+        listener: TcpListener,
+        acceptor: Option<TlsAcceptor>,
+        mut draining: watch::Receiver<bool>,
+    ) {
         let listener = match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "cannot listen"),
@@ -222,7 +227,13 @@ impl Worker {
     }
 
     /// Finds out what the connection speaks and serves it.
-    async fn converse(self: &Arc<Self>, stream: TcpStream, address: SocketAddr, acceptor: Option<TlsAcceptor>, idle: &AtomicBool) {
+    async fn converse(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        address: SocketAddr,
+        acceptor: Option<TlsAcceptor>,
+        idle: &AtomicBool,
+    ) {
         let address = address.ip().to_canonical();
         let Some(acceptor) = acceptor else {
             let peer = Peer { address, tls: None };
@@ -296,10 +307,12 @@ fn openssl_name(suite: &str) -> String {
     name.replace("-POLY1305-SHA256", "-POLY1305")
 }
 
-/// TLS towards upstreams: the public roots.
-fn upstream_tls() -> ClientConfig {
+/// TLS towards upstreams: the public roots. The provider is named because another room's HTTP client links a second one.
+fn upstream_tls() -> Result<ClientConfig, rustls::Error> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -226,7 +226,8 @@ where
             // TLS buffers; on a plain socket this does nothing.
             let _ = Pin::new(&mut *self.upstream).poll_flush(cx)?;
         }
-        if self.inbound_written == self.inbound_accepted && !self.request_framing.is_done() && self.inbound_written > 0 {
+        if self.inbound_written == self.inbound_accepted && !self.request_framing.is_done() && self.inbound_written > 0
+        {
             self.inbound.advance(self.inbound_written);
             (self.inbound_written, self.inbound_accepted, self.consumed) = (0, 0, true);
         }
@@ -256,7 +257,9 @@ where
             let waiting = &self.outbound[self.outbound_written..self.outbound_accepted];
             match Pin::new(&mut *self.client).poll_write(cx, waiting) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => (self.outbound_written, self.answering) = (self.outbound_written + written, true),
+                Poll::Ready(Ok(written)) => {
+                    (self.outbound_written, self.answering) = (self.outbound_written + written, true)
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return if moved { Poll::Ready(Ok(true)) } else { Poll::Pending },
             }

@@ -108,7 +108,9 @@ impl Routes {
     }
 
     fn by_names(&self, names: &[&str]) -> Destination {
-        let is_local = |names: &[&str], local: &[&str]| !self.nothing_local && names.first().is_some_and(|name| local.contains(name));
+        let is_local = |names: &[&str], local: &[&str]| {
+            !self.nothing_local && names.first().is_some_and(|name| local.contains(name))
+        };
         if is_local(names, &ALWAYS_LOCAL) {
             return Destination::Local;
         }

@@ -48,7 +48,8 @@ impl std::str::FromStr for Upstream {
 
     /// Reads `http[s]://HOST[:PORT][/]`; the port defaults to 80 or 443.
     fn from_str(text: &str) -> Result<Upstream, UpstreamError> {
-        let uri: http::Uri = text.trim_end_matches('/').parse().map_err(|_| UpstreamError::Authority(text.to_owned()))?;
+        let uri: http::Uri =
+            text.trim_end_matches('/').parse().map_err(|_| UpstreamError::Authority(text.to_owned()))?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
@@ -57,7 +58,8 @@ impl std::str::FromStr for Upstream {
         if uri.path() != "/" || uri.query().is_some() || uri.authority().is_some_and(|a| a.as_str().contains('@')) {
             return Err(UpstreamError::Extra(text.to_owned()));
         }
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| UpstreamError::Authority(text.to_owned()))?;
+        let host =
+            uri.host().filter(|host| !host.is_empty()).ok_or_else(|| UpstreamError::Authority(text.to_owned()))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Upstream { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls })
     }
