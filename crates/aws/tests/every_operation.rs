@@ -1,4 +1,5 @@
 //! Every operation of every service, called in every protocol that its service speaks, is recognised by its name.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why")]
 
 #[path = "support/synthetic.rs"]
 mod synthetic;

@@ -1,4 +1,5 @@
 //! Forms, targets and routes as clients really send them.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why")]
 
 use opentrail_aws::{Catalog, Headers, Protocol, Request, recognise, uri_labels};
 

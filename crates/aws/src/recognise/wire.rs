@@ -23,15 +23,12 @@ impl<'r> Wire<'r> {
         if let Some((prefix, operation)) = cbor(request) {
             return Wire::Cbor { prefix, operation };
         }
-        if let Some(target) = request.headers.get("x-amz-target") {
-            if let Some((prefix, operation)) = target.rsplit_once('.') {
-                return Wire::Json { prefix, operation };
-            }
+        let target = request.headers.get("x-amz-target").and_then(|target| target.rsplit_once('.'));
+        if let Some((prefix, operation)) = target {
+            return Wire::Json { prefix, operation };
         }
-        if !request.query.is_empty() {
-            if let Some(wire) = action(request.query.as_bytes()) {
-                return wire;
-            }
+        if let Some(wire) = action(request.query.as_bytes()) {
+            return wire;
         }
         if request.method == "POST" && is_form(request) {
             return action(form).unwrap_or(Wire::UnreadForm);

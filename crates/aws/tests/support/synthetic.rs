@@ -4,7 +4,7 @@ use opentrail_aws::{Headers, Location, Member, Operation, Protocol, Request};
 
 /// Which members of the input are filled in.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Filling {
+pub(crate) enum Filling {
     /// What must be there.
     Required,
     /// All parameters and headers.
@@ -12,17 +12,17 @@ pub enum Filling {
 }
 
 /// A request with everything owned.
-pub struct Synthetic {
-    pub method: String,
-    pub path: String,
-    pub query: String,
+pub(crate) struct Synthetic {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
     headers: Vec<(String, Vec<u8>)>,
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Synthetic {
     /// A call to an endpoint of our own, signed if the operation asks for it.
-    pub fn new(operation: Operation<'_>, protocol: Protocol, filling: Filling) -> Synthetic {
+    pub(crate) fn new(operation: Operation<'_>, protocol: Protocol, filling: Filling) -> Synthetic {
         let call = Synthetic::unsigned(operation, protocol, filling, "127.0.0.1:4780");
         if operation.is_unsigned() {
             return call;
@@ -33,7 +33,7 @@ impl Synthetic {
     }
 
     /// A call to that host without a signature.
-    pub fn unsigned(operation: Operation<'_>, protocol: Protocol, filling: Filling, host: &str) -> Synthetic {
+    pub(crate) fn unsigned(operation: Operation<'_>, protocol: Protocol, filling: Filling, host: &str) -> Synthetic {
         let service = operation.service();
         let mut call = Synthetic {
             method: "POST".to_owned(),
@@ -93,7 +93,7 @@ impl Synthetic {
     }
 
     /// The same with a header more.
-    pub fn with_header(mut self, name: &str, value: String) -> Synthetic {
+    pub(crate) fn with_header(mut self, name: &str, value: String) -> Synthetic {
         self.header(name, value);
         self
     }
@@ -102,11 +102,11 @@ impl Synthetic {
         self.headers.push((name.to_owned(), value.into_bytes()));
     }
 
-    pub fn headers(&self) -> Vec<(&str, &[u8])> {
+    pub(crate) fn headers(&self) -> Vec<(&str, &[u8])> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
     }
 
-    pub fn request<'a>(&'a self, headers: &'a [(&'a str, &'a [u8])]) -> Request<'a> {
+    pub(crate) fn request<'a>(&'a self, headers: &'a [(&'a str, &'a [u8])]) -> Request<'a> {
         Request { method: &self.method, path: &self.path, query: &self.query, headers: Headers(headers) }
     }
 }
