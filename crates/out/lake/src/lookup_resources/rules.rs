@@ -37,7 +37,7 @@ impl Rules {
     }
 
     /// The rules for a call.
-    pub(crate) fn of(&self, source: &str, operation: &str, failed: bool) -> SmallVec<[&Rule; 16]> {
+    pub(crate) fn of(&self, source: &str, operation: &str, failed: bool) -> SmallVec<[&Rule; 64]> {
         let Some(service) = self.0.get(source) else { return SmallVec::new() };
         if failed && service.only_successful {
             return SmallVec::new();
@@ -88,6 +88,9 @@ impl Rule {
     }
 
     fn is_for(&self, operation: &str) -> bool {
+        if self.operations == ["*"] {
+            return true;
+        }
         let fits = |pattern: &str| match pattern.strip_suffix('*') {
             Some(start) => operation.starts_with(start),
             None => operation == pattern,

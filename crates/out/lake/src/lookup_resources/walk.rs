@@ -13,7 +13,7 @@ const DEPTH_MAX: usize = 16;
 /// Calls `found` with the type and value of each text that a rule's path leads to.
 pub(crate) fn walk(json: &[u8], rules: &[&Rule], found: &mut dyn FnMut(Option<&'static str>, &str)) {
     let mut walk = Walk { json, at: 0, found };
-    walk.value(rules, 0);
+    walk.record(rules);
 }
 
 struct Walk<'a> {
@@ -23,6 +23,32 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// Passes over the record until the parts that `rules` begin with have been seen. `None`: the bytes are no JSON.
+    fn record(&mut self, rules: &[&Rule]) -> Option<()> {
+        let begins = |part: &'static str| -> SmallVec<[&Rule; 32]> {
+            rules.iter().filter(|rule| rule.path.first() == Some(&part)).copied().collect()
+        };
+        let (request, response) = (begins("requestParameters"), begins("responseElements"));
+        let mut parts_left = usize::from(!request.is_empty()) + usize::from(!response.is_empty());
+        self.expect(b'{')?;
+        while parts_left > 0 {
+            self.peek()?;
+            let key = self.string()?;
+            self.expect(b':')?;
+            let led: &[&Rule] = match key {
+                b"requestParameters" => &request,
+                b"responseElements" => &response,
+                _ => &[],
+            };
+            parts_left -= usize::from(!led.is_empty());
+            self.value(led, 1)?;
+            if self.next()? != b',' {
+                return None;
+            }
+        }
+        Some(())
+    }
+
     /// Passes over a value to which the first `depth` keys of `rules` have led. `None`: the bytes are no JSON.
     fn value(&mut self, rules: &[&Rule], depth: usize) -> Option<()> {
         if rules.is_empty() || depth > DEPTH_MAX {
