@@ -1,4 +1,5 @@
 //! The registry through its door: versions, conflicts, watching, and what survives.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
 use opentrail_registry::{Expected, Meta, Position, Registry, RegistryError, Trail, Version};
 use proptest::prelude::*;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A bucket that is a map.
+/// Buckets that are a map; the one called `hangs` never answers.
 #[derive(Default)]
 struct Objects(Mutex<BTreeMap<String, Bytes>>);
 
@@ -31,6 +31,9 @@ impl LogBucket for Objects {
         body: Bytes,
         _: ObjectHeaders,
     ) -> BoxFuture<'a, Result<(), BucketError>> {
+        if bucket == "hangs" {
+            return Box::pin(std::future::pending());
+        }
         self.0.lock().unwrap().insert(format!("{bucket}/{key}"), body);
         Box::pin(async { Ok(()) })
     }
@@ -72,8 +75,8 @@ impl House {
         let journal = Journal::open(&self.folder.path().join("journal"), options).unwrap();
         let registry = Registry::open(&self.folder.path().join("registry.sqlite")).unwrap();
         let bucket: Arc<dyn LogBucket> = Arc::<Objects>::clone(&self.bucket);
-        let options =
-            DeliveryOptions { interval, follow: FollowOptions::default(), now_ms: Arc::new(clock(&self.clock)) };
+        let follow = FollowOptions { drain: Duration::from_secs(1), ..FollowOptions::default() };
+        let options = DeliveryOptions { interval, follow, now_ms: Arc::new(clock(&self.clock)) };
         let delivery = Delivery::start(&journal, &registry, bucket, options).unwrap();
         Process { journal, registry, delivery }
     }
@@ -244,5 +247,24 @@ async fn a_deleted_trail_leaves_its_files_and_no_state() {
         process.delivery.statuses().is_empty() && process.registry.get::<DeliveryState>(&arn).unwrap().is_none()
     })
     .await;
+    process.end().await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_hangs_holds_up_no_other_trail_and_no_shutdown() {
+    let house = House::new();
+    let process = house.start(SHORT);
+    let hanging = process.add_trail("hangs", house.now_ms());
+    process.add_trail("works", house.now_ms());
+    process.append("a").await;
+    house.await_delivery("works/", &["a"]).await;
+    process.append("b").await;
+    house.await_delivery("works/", &["a", "b"]).await;
+    tokio::time::timeout(Duration::from_secs(5), process.end()).await.expect("an end");
+    let process = house.start(SHORT);
+    assert_eq!(process.delivery.keep_from(), Some(Seq(0)), "what hangs is still needed");
+    process.change(&hanging, |trail| trail.s3_bucket_name = "freed".to_owned());
+    process.append("c").await;
+    house.await_delivery("works/", &["a", "b", "c"]).await;
     process.end().await;
 }
