@@ -165,3 +165,48 @@ impl Lookup {
         self.version.find(version)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+    use proptest::prelude::*;
+
+    fn raw(name: &str) -> Vec<u8> {
+        let catalog = Catalog::embedded();
+        let info = catalog.by_name(name).unwrap();
+        zstd::bulk::decompress(catalog.file.get(info.frame.clone()).unwrap(), info.raw_len).unwrap()
+    }
+
+    /// Follows every number in the tables.
+    fn visit(service: &Service) -> usize {
+        let mut seen = 0;
+        for operation in service.operations() {
+            let errors = operation.errors().map(|error| error.shape());
+            for shape in operation.input().into_iter().chain(operation.output()).chain(errors) {
+                seen += shape
+                    .members()
+                    .map(|member| member.wire_name().len() + member.shape().members().count())
+                    .sum::<usize>();
+                seen += usize::from(
+                    shape.member_by_wire("Name").is_some_and(|member| member.shape().kind() == Kind::String),
+                );
+            }
+            seen += operation.name().len() + operation.request_uri().len();
+        }
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_tables_are_refused_or_harmless(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+            let mut bytes = raw("iam");
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] = byte }
+            if let Ok(tables) = Tables::read(&bytes) {
+                let info = Catalog::embedded().by_name("iam").unwrap();
+                visit(&Service::new(info, tables));
+            }
+        }
+    }
+}

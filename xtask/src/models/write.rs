@@ -99,3 +99,104 @@ fn number(out: &mut Vec<u8>, mut number: u32) {
     }
     out.push(number as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{compile, wheel::Source};
+    use super::*;
+    use aws::{Catalog, Kind, Location, TimestampFormat};
+    use serde_json::{Value, json};
+
+    fn compiled(name: &str, model: Value) -> Catalog {
+        let source = Source { name: name.to_owned(), model, global_region: "us-east-1".to_owned() };
+        let bytes = table(&[compile::service(&source).unwrap()]).unwrap();
+        Catalog::open(Box::leak(bytes.into_boxed_slice())).unwrap()
+    }
+
+    fn model(protocol: &str, shapes: Value) -> Value {
+        json!({
+            "metadata": {"protocol": protocol, "endpointPrefix": "ep", "serviceId": "S", "apiVersion": "2026-01-15"},
+            "operations": {"Do": {
+                "http": {"method": "POST", "requestUri": "/"}, "input": {"shape": "In"}, "errors": [{"shape": "Bad"}]
+            }},
+            "shapes": shapes,
+        })
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_with_the_members_word_over_its_shapes() {
+        let catalog = compiled(
+            "s",
+            model(
+                "rest-json",
+                json!({
+                    "In": {"type": "structure", "required": ["A"], "payload": "P", "members": {
+                        "A": {"shape": "Secret", "location": "header", "locationName": "x-a"},
+                        "T": {"shape": "Time", "timestampFormat": "iso8601"},
+                        "P": {"shape": "In"},
+                        "L": {"shape": "List", "locationName": "ignored"}
+                    }},
+                    "Secret": {"type": "string", "sensitive": true},
+                    "Plain": {"type": "string", "min": 1},
+                    "Time": {"type": "timestamp", "timestampFormat": "rfc822"},
+                    "List": {"type": "list", "flattened": true, "member": {"shape": "Plain", "locationName": "Item"}},
+                    "Bad": {"type": "structure", "members": {}, "exception": true, "error": {"code": "Worse", "httpStatusCode": 409}},
+                }),
+            ),
+        );
+        let info = &catalog.services()[0];
+        assert_eq!((info.signing_name(), info.global_region()), ("ep", Some("us-east-1")));
+        let operation = catalog.service(info.id()).unwrap().operation("Do").unwrap();
+        let error = operation.errors().next().unwrap();
+        assert_eq!((error.name(), error.code(), error.http_status()), ("Bad", "Worse", Some(409)));
+
+        let input = operation.input().unwrap();
+        let a = input.member_by_wire("x-a").unwrap();
+        assert!(a.is_required() && a.is_sensitive() && a.location() == Location::Header);
+        let time = input.member("T").unwrap();
+        assert_eq!((time.timestamp_format(), time.is_required()), (Some(TimestampFormat::Iso8601), false));
+        assert_eq!(input.payload().unwrap().shape(), input);
+        let list = input.member("L").unwrap();
+        assert!(list.is_flattened() && list.wire_name() == "Item");
+        assert_eq!(list.shape().element().unwrap().shape().kind(), Kind::String);
+    }
+
+    #[test]
+    fn forms_of_ec2_and_sqs_have_their_own_names() {
+        let list = json!({"type": "list", "member": {"shape": "Str", "locationName": "item"}});
+        let catalog = compiled(
+            "ec2",
+            model(
+                "ec2",
+                json!({
+                    "In": {"type": "structure", "members": {
+                        "Plain": {"shape": "Str"},
+                        "Ids": {"shape": "List", "locationName": "idSet"},
+                        "Named": {"shape": "List", "locationName": "namedSet", "queryName": "Own"}
+                    }},
+                    "Str": {"type": "string"}, "List": list, "Bad": {"type": "structure", "members": {}},
+                }),
+            ),
+        );
+        let service = catalog.service(catalog.services()[0].id()).unwrap();
+        let names: Vec<_> =
+            service.operation("Do").unwrap().input().unwrap().members().map(|m| m.query_name()).collect();
+        assert_eq!(names, ["Plain", "IdSet", "Own"]);
+
+        let catalog = compiled(
+            "sqs",
+            model(
+                "json",
+                json!({
+                    "In": {"type": "structure", "members": {"Tags": {"shape": "TagMap"}}},
+                    "TagMap": {"type": "map", "flattened": true, "key": {"shape": "Str"}, "value": {"shape": "Str"}},
+                    "Str": {"type": "string"}, "Bad": {"type": "structure", "members": {}},
+                }),
+            ),
+        );
+        let service = catalog.service(catalog.services()[0].id()).unwrap();
+        let tags = service.operation("Do").unwrap().input().unwrap().member("Tags").unwrap();
+        assert_eq!((tags.wire_name(), tags.query_name()), ("Tags", "Tag"));
+        assert_eq!(tags.shape().value().unwrap().query_name(), "Value");
+    }
+}

@@ -167,6 +167,14 @@ impl<'c> Shape<'c> {
     }
 }
 
+impl PartialEq for Shape<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.row, other.row)
+    }
+}
+
+impl Eq for Shape<'_> {}
+
 impl fmt::Debug for Shape<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Shape({:?} {}:{})", self.kind(), self.service.name(), self.name())
