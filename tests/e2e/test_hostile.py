@@ -34,6 +34,7 @@ BROKEN = {
     "a TLS hello": bytes.fromhex("1603010200010001fc0303") + b"\x11" * 400,
     "an unknown version": b"GET / HTTP/9.9\r\n\r\n",
     "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "only line ends": b"\r\n" * 5000,
     "a head of a megabyte": f"GET / HTTP/1.1\r\n{HOST}X-Long: {'x' * (1 << 20)}\r\n\r\n".encode(),
     "a hundred thousand headers": f"GET / HTTP/1.1\r\n{HOST}{'X-A: b' + chr(13) + chr(10)}".encode() + b"X-A: b\r\n" * 100_000 + b"\r\n",
@@ -217,7 +218,7 @@ def test_unknown_operations_are_passed_on_and_their_errors_come_back(trail):
 
 
 STRANGE = {
-    "an error page": b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 12\r\nX-Odd: 1\r\n\r\n<html>\xff</x>",
+    "an error page": b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 11\r\nX-Odd: 1\r\n\r\n<html>\xff</x>",
     "too many requests": b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
     "a status of no name": b"HTTP/1.1 599 \r\nContent-Length: 2\r\n\r\nno",
     "an empty success": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",

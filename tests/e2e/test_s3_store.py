@@ -10,7 +10,7 @@ import urllib.request
 import zlib
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, MissingDependencyException
 
 from harness.cli import Cli
 from harness.opentrail import ACCOUNT, client
@@ -238,10 +238,8 @@ def test_checksums_are_verified_kept_and_told(s3, bucket):
     for algorithm in ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]:
         try:
             put = s3.put_object(Bucket=bucket, Key="sum", Body=body, ChecksumAlgorithm=algorithm)
-        except Exception as error:  # CRC32C and CRC64NVME need the CRT in boto3
-            if "CRT" in str(error):
-                continue
-            raise
+        except MissingDependencyException:  # CRC32C and CRC64NVME need boto3's optional native library
+            continue
         head = s3.head_object(Bucket=bucket, Key="sum", ChecksumMode="ENABLED")
         assert head[f"Checksum{algorithm}"] == put[f"Checksum{algorithm}"]
         assert head["ChecksumType"] == "FULL_OBJECT"
@@ -257,7 +255,7 @@ def test_checksums_are_verified_kept_and_told(s3, bucket):
 def test_the_attributes_of_an_object(s3, bucket):
     put = s3.put_object(Bucket=bucket, Key="attributes", Body=b"abc", ChecksumAlgorithm="SHA256")
     told = s3.get_object_attributes(Bucket=bucket, Key="attributes", ObjectAttributes=["ETag", "Checksum", "ObjectSize", "StorageClass"])
-    assert told["ETag"] == put["ETag"].strip('"')
+    assert told["ETag"].strip('"') == put["ETag"].strip('"')
     assert (told["ObjectSize"], told["StorageClass"]) == (3, "STANDARD")
     assert told["Checksum"]["ChecksumSHA256"] == put["ChecksumSHA256"]
 
@@ -441,9 +439,13 @@ def test_the_transfer_manager_goes_both_ways(s3, bucket):
 # On the wire
 
 
-def test_presigned_urls(s3, bucket):
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_presigned_urls(opentrail, bucket, version):
+    s3 = opentrail.client("s3", signature_version=version)
     url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "pre signed"}, ExpiresIn=60)
-    with urllib.request.urlopen(urllib.request.Request(url, data=b"through a url", method="PUT")) as answer:
+    # Version 2 signs the content type, which a URL cannot know: send none.
+    put = urllib.request.Request(url, data=b"through a url", method="PUT", headers={"Content-Type": ""})
+    with urllib.request.urlopen(put) as answer:
         assert answer.status == 200
     more = {"ResponseContentType": "text/x-other", "ResponseContentDisposition": "inline"}
     url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "pre signed", **more}, ExpiresIn=60)

@@ -17,16 +17,23 @@ class Answer:
         return json.loads(self.out)
 
 
+# Version 1 of the AWS CLI has addresses of its own for these, which win over AWS_ENDPOINT_URL
+# (awscli/customizations/overridesslcommonname.py): they need --endpoint-url. Version 2 does not.
+OF_THEIR_OWN = {"sqs", "emr", "rds", "docdb", "neptune", "health"}
+
+
 class Cli:
     """`aws` with an endpoint and a credentials file, and nothing else of ours."""
 
     def __init__(self, url, credentials, **more):
+        self.url = url
         self.env = clean_environment(
             AWS_ENDPOINT_URL=url, AWS_SHARED_CREDENTIALS_FILE=str(credentials), AWS_MAX_ATTEMPTS="1", **more
         )
 
     def run(self, *words, stdin=None):
-        done = subprocess.run([tool("aws"), *map(str, words)], env=self.env, input=stdin, capture_output=True, timeout=120)
+        endpoint = ["--endpoint-url", self.url] if words[0] in OF_THEIR_OWN else []
+        done = subprocess.run([tool("aws"), *endpoint, *map(str, words)], env=self.env, input=stdin, capture_output=True, timeout=120)
         return Answer(done)
 
     def __call__(self, *words, stdin=None):
