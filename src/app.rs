@@ -43,6 +43,8 @@ pub(crate) struct App {
 impl App {
     /// Opens everything below the data folder, starts every reader, then opens the door.
     pub(crate) async fn start(config: Config) -> anyhow::Result<App> {
+        let tls = config.tls.as_ref().map(|(cert, key)| crate::tls::server(cert, key)).transpose()?;
+
         // What is kept.
         let folder = &config.data_dir;
         private_folder(folder)?;
@@ -154,7 +156,7 @@ impl App {
             local: Arc::new(Services(Arc::new(house))),
             own: Arc::new(Pages(Arc::new(health))),
             metrics,
-            tls: config.tls.as_ref().map(|(cert, key)| crate::tls::server(cert, key)).transpose()?,
+            tls,
             threads: config.threads,
         })?;
         let chores = tokio::spawn(retain(journal.clone(), Arc::clone(&delivery), config.retention));

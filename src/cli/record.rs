@@ -190,13 +190,11 @@ fn resource(event: &Event) -> String {
     }
     let record: serde_json::Value = serde_json::from_slice(event.json()).unwrap_or_default();
     let parameters = record.get("requestParameters").and_then(|value| value.as_object());
-    let named = |wanted: fn(&str) -> bool| {
-        parameters?.iter().find(|(name, value)| wanted(name) && value.is_string()).and_then(|(_, value)| value.as_str())
+    let named = |endings: &[&str]| {
+        let fits = |name: &str| endings.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
+        parameters?.iter().filter(|(name, _)| fits(name)).find_map(|(_, value)| value.as_str())
     };
-    named(|name| name.ends_with("Arn") || name.ends_with("ARN"))
-        .or_else(|| named(|name| name.ends_with("Name") || name.ends_with("Id") || name.ends_with("Url")))
-        .unwrap_or_default()
-        .to_owned()
+    named(&["arn"]).or_else(|| named(&["name", "id", "url", "key"])).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub(crate) enum HeadError {
     /// Framing that two readers could understand differently (request smuggling, RFC 9112 section 11.2).
     #[error("ambiguous message length")]
     AmbiguousLength,
+    /// No `Host` in HTTP/1.1, or two (RFC 9112, section 3.2).
+    #[error("a request needs one Host")]
+    Host,
     /// A transfer coding other than `chunked`.
     #[error("unsupported transfer coding")]
     TransferCoding,
@@ -62,6 +65,9 @@ impl RequestHead {
             return Err(HeadError::Malformed);
         };
         let facts = Facts::of(request.headers)?;
+        if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
+            return Err(HeadError::Host);
+        }
         let framing = match (facts.transfer_coding, facts.content_length) {
             (Some(_), Some(_)) => return Err(HeadError::AmbiguousLength),
             (Some(false), None) => return Err(HeadError::TransferCoding),
@@ -177,6 +183,7 @@ struct Facts {
     close: bool,
     explicit_keep_alive: bool,
     expects_continue: bool,
+    hosts: usize,
 }
 
 impl Facts {
@@ -203,6 +210,7 @@ impl Facts {
                         facts.explicit_keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
                     }
                 }
+                4 if is("host") => facts.hosts += 1,
                 6 if is("expect") => {
                     facts.expects_continue = header.value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
                 }
@@ -269,21 +277,29 @@ mod tests {
 
     #[test]
     fn an_absolute_target_is_read_by_its_path() {
-        let head = request("GET http://h:1/a/b?c=http://d HTTP/1.1\r\n\r\n").unwrap().unwrap();
+        let head = request("GET http://h:1/a/b?c=http://d HTTP/1.1\r\nHost: h:1\r\n\r\n").unwrap().unwrap();
         assert_eq!(head.path_and_query(), ("/a/b", "c=http://d"));
-        let head = request("GET /a?u=http://d/e HTTP/1.1\r\n\r\n").unwrap().unwrap();
+        let head = request("GET /a?u=http://d/e HTTP/1.1\r\nHost: h\r\n\r\n").unwrap().unwrap();
         assert_eq!(head.path_and_query(), ("/a", "u=http://d/e"));
     }
 
     #[test]
     fn smuggling_is_refused() {
         for (wire, error) in [
-            ("POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", HeadError::AmbiguousLength),
-            ("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", HeadError::AmbiguousLength),
-            ("POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", HeadError::AmbiguousLength),
-            ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", HeadError::TransferCoding),
+            (
+                "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                HeadError::AmbiguousLength,
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+                HeadError::AmbiguousLength,
+            ),
+            ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +1\r\n\r\n", HeadError::AmbiguousLength),
+            ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", HeadError::TransferCoding),
             ("POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n", HeadError::Malformed),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", HeadError::TransferCoding),
+            ("GET / HTTP/1.1\r\n\r\n", HeadError::Host),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", HeadError::Host),
             ("garbage\r\n\r\n", HeadError::Malformed),
         ] {
             assert_eq!(request(wire).map(|_| ()), Err(error), "{wire}");

@@ -358,7 +358,7 @@ fn bad_request(error: &HeadError) -> &'static [u8] {
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
         HeadError::TransferCoding => b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        HeadError::Malformed | HeadError::AmbiguousLength => {
+        HeadError::Malformed | HeadError::AmbiguousLength | HeadError::Host => {
             b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
     }
