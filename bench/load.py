@@ -31,8 +31,8 @@ def call(service, body, target=None):
     return headers, body
 
 
-# Small calls. The first two are management events, which the default trail records; the third is a data event, which
-# it does not: what is left then is the cost of the proxy itself.
+# Small calls. The first two are management events, which the default trail takes; the third is a data event, which the
+# journal keeps and no trail takes.
 SMALL = {
     "dynamodb DescribeTable (json)": call("dynamodb", '{"TableName":"music"}', "DynamoDB_20120810.DescribeTable"),
     "iam GetUser (query)": call("iam", "Action=GetUser&Version=2010-05-08&UserName=alice"),
