@@ -9,6 +9,7 @@ mod convert;
 mod copies;
 mod error;
 mod host;
+mod lent;
 mod listings;
 mod objects;
 mod operations;
@@ -75,7 +76,10 @@ impl S3Api {
         B::Error: Into<BoxError>,
     {
         let (head, resource) = (request.method() == http::Method::HEAD, request.uri().path().to_owned());
-        let answer = match self.admit(request.map(|body| body.map_err(Into::into).boxed_unsync())) {
+        let holds_back = request.headers().contains_key(http::header::EXPECT);
+        let (parts, body) = request.into_parts();
+        let (body, loan) = lent::lend(body.map_err(Into::into).boxed_unsync());
+        let answer = match self.admit(Request::from_parts(parts, body.boxed_unsync())) {
             Ok(request) => self.service.call(request).await.map_err(|e| {
                 let cause: BoxError = e.into();
                 tracing::error!(%cause, "cannot answer a request");
@@ -84,7 +88,12 @@ impl S3Api {
             Err(refused) => Err(refused),
         };
         let answer = answer.or_else(S3Error::to_http_response);
-        answer::complete(answer.unwrap_or_default(), head, &resource)
+        let answer = answer.unwrap_or_default();
+        // A client that waits for `100 Continue` has sent nothing, and reading would make it.
+        if !answer.status().is_success() && !holds_back {
+            loan.read_off().await;
+        }
+        answer::complete(answer, head, &resource)
     }
 
     /// Refuses what this store never does, and prepares the rest for s3s.

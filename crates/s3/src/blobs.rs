@@ -69,13 +69,9 @@ struct Lease {
 impl Blobs {
     /// Makes the folders that are missing, with mode 0700.
     pub(crate) fn open(root: &Path) -> Result<Blobs> {
-        let make = |path: &Path| {
-            let builder = DirBuilder::new().recursive(true).mode(0o700).create(path);
-            builder.map_err(StoreError::io(format!("create {}", path.display())))
-        };
-        make(&root.join("incoming"))?;
-        for shard in 0..=u8::MAX {
-            make(&root.join(format!("blobs/{shard:02x}")))?;
+        for name in ["incoming", "blobs"] {
+            let path = root.join(name);
+            make_folder(&path).map_err(StoreError::io(format!("create {}", path.display())))?;
         }
         Ok(Blobs {
             root: root.to_owned(),
@@ -129,7 +125,14 @@ impl Blobs {
 
     /// Moves a blob that the index names to its place.
     pub(crate) fn publish(&self, id: BlobId) -> io::Result<()> {
-        fs::rename(self.incoming(id), self.place(id))
+        let (from, to) = (self.incoming(id), self.place(id));
+        match (fs::rename(&from, &to), to.parent()) {
+            (Err(e), Some(folder)) if e.kind() == io::ErrorKind::NotFound => {
+                make_folder(folder)?; // the first blob with these digits
+                fs::rename(from, to)
+            }
+            (renamed, _) => renamed,
+        }
     }
 
     /// Removes a blob, wherever it lies; one that is gone already is fine.
@@ -245,6 +248,10 @@ impl Drop for Leased {
             }
         }
     }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// None of these locks guards an invariant that a panic could break half way.

@@ -201,9 +201,9 @@ pub(crate) fn multipart_checksum<'a>(
             let crc = Crc::of(algorithm)?;
             let mut whole = 0;
             for (digest, size) in &digests {
-                whole = crc.combine(whole, crc.from_bytes(digest)?, *size);
+                whole = crc.combine(whole, crc.value(digest)?, *size);
             }
-            Some(full(algorithm, &crc.to_bytes(whole)))
+            Some(full(algorithm, &crc.digest(whole)))
         }
     }
 }
@@ -252,14 +252,14 @@ impl Crc {
         product
     }
 
-    fn from_bytes(&self, digest: &[u8]) -> Option<u64> {
+    fn value(&self, digest: &[u8]) -> Option<u64> {
         if digest.len() != self.width as usize / 8 {
             return None;
         }
         Some(digest.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
-    fn to_bytes(&self, value: u64) -> Vec<u8> {
+    fn digest(&self, value: u64) -> Vec<u8> {
         value.to_be_bytes()[8 - self.width as usize / 8..].to_vec()
     }
 }

@@ -151,32 +151,27 @@ mod tests {
         Ok((data, decoder.finish()?))
     }
 
-    fn check(body: &str, expect: Result<(&str, &[(&str, &str)]), ChunkError>) {
-        let expect = expect.map(|(data, trailers)| {
-            let owned = trailers.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect::<Vec<_>>();
-            (data.as_bytes().to_vec(), owned)
-        });
+    fn check(body: &str, expect: Result<Decoded, ChunkError>) {
         for piece in [1, 2, 3, 1000] {
             assert_eq!(decode(body.as_bytes(), piece), expect, "{body:?} in pieces of {piece}");
         }
     }
 
+    fn decoded(data: &str, trailers: &[(&str, &str)]) -> Result<Decoded, ChunkError> {
+        let owned = trailers.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        Ok((data.as_bytes().to_vec(), owned.collect()))
+    }
+
     #[test]
     fn bodies_of_real_clients_are_decoded() {
-        check(
-            "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n",
-            Ok(("hello", &[("x-amz-checksum-crc32", "NhCmhg==")])),
-        );
-        check(
-            "3;chunk-signature=00ff\r\nabc\r\n2;chunk-signature=11\r\nde\r\n0;chunk-signature=22\r\n\r\n",
-            Ok(("abcde", &[])),
-        );
-        check("0\r\n", Ok(("", &[])));
-        check("0\r\n\r\n", Ok(("", &[])));
-        check(
-            "A\r\n0123456789\r\n0\r\nX-Amz-Checksum-Sha1: x \n\r\nx-amz-trailer-signature:y\n\r\n\r\n",
-            Ok(("0123456789", &[("x-amz-checksum-sha1", "x"), ("x-amz-trailer-signature", "y")])),
-        );
+        let trailer = [("x-amz-checksum-crc32", "NhCmhg==")];
+        check("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", decoded("hello", &trailer));
+        let signed = "3;chunk-signature=00ff\r\nabc\r\n2;chunk-signature=11\r\nde\r\n0;chunk-signature=22\r\n\r\n";
+        check(signed, decoded("abcde", &[]));
+        check("0\r\n", decoded("", &[]));
+        check("0\r\n\r\n", decoded("", &[]));
+        let both = "A\r\n0123456789\r\n0\r\nX-Amz-Checksum-Sha1: x \n\r\nx-amz-trailer-signature:y\n\r\n\r\n";
+        check(both, decoded("0123456789", &[("x-amz-checksum-sha1", "x"), ("x-amz-trailer-signature", "y")]));
     }
 
     #[test]

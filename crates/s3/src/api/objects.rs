@@ -257,7 +257,9 @@ pub(super) async fn get_object_attributes(
     let input = request.input;
     check_version(input.version_id.as_deref())?;
     let info = on.store.get(&input.bucket, &input.key).await?.info().clone();
-    let wants = |name: &str| input.object_attributes.iter().any(|wanted| wanted.as_str() == name);
+    // s3s takes a header line for one attribute; clients send them all on one, between commas.
+    let wanted = input.object_attributes.iter().flat_map(|line| line.as_str().split(',')).map(str::trim);
+    let wants = |name: &str| wanted.clone().any(|wanted| wanted == name);
     let mut output = GetObjectAttributesOutput { last_modified: Some(timestamp(info.modified)), ..Default::default() };
     output.e_tag = wants(ObjectAttributes::ETAG).then(|| etag(&info.etag));
     output.object_size = wants(ObjectAttributes::OBJECT_SIZE).then(|| i64::try_from(info.size).unwrap_or(i64::MAX));

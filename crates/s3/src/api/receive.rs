@@ -38,6 +38,7 @@ impl Claims {
         sent: ChecksumFields,
         wanted: Option<Algorithm>,
     ) -> S3Result<Claims> {
+        check_known(&request.headers)?;
         let checksum = match (sent.sent()?, announced(&request.headers)) {
             (Some((algorithm, value)), _) => Some((algorithm, Claim::Value(value))),
             (None, Some(algorithm)) => {
@@ -121,6 +122,23 @@ fn announced(headers: &HeaderMap) -> Option<Algorithm> {
     Algorithm::ALL.into_iter().find(|algorithm| names.split(',').any(|name| name.trim() == algorithm.header()))
 }
 
+/// Refuses checksums of algorithms that are not known here, rather than to pass over them.
+fn check_known(headers: &HeaderMap) -> S3Result<()> {
+    let sent = headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-checksum-"));
+    let trailers = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let trailers = trailers.split(',').map(str::trim).filter(|name| name.starts_with("x-amz-checksum-"));
+    let is_known = |name: &str| {
+        Algorithm::ALL.iter().any(|algorithm| name == algorithm.header())
+            || matches!(name, "x-amz-checksum-algorithm" | "x-amz-checksum-type" | "x-amz-checksum-mode")
+    };
+    match sent.chain(trailers).find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(_) => {
+            Err(s3_error!(InvalidRequest, "The algorithm type you specified in x-amz-checksum- header is invalid."))
+        }
+    }
+}
+
 /// The length of the object, which for a chunked body is not that of the transfer.
 fn length(headers: &HeaderMap, content_length: Option<i64>) -> S3Result<Option<u64>> {
     let invalid = || s3_error!(InvalidArgument, "The length of the body is not a number.");
@@ -151,6 +169,19 @@ mod tests {
         check("x-amz-checksum-crc64nvme", Some(Algorithm::Crc64Nvme));
         check("x-other, X-Amz-Checksum-Sha1", Some(Algorithm::Sha1));
         check("x-other", None);
+    }
+
+    #[test]
+    fn a_checksum_that_nobody_here_can_verify_is_refused() {
+        let check = |name: &'static str, value: &'static str| {
+            let pair = (http::HeaderName::from_static(name), http::HeaderValue::from_static(value));
+            check_known(&HeaderMap::from_iter([pair])).is_ok()
+        };
+        assert!(check("x-amz-checksum-crc32", "AAAAAA=="));
+        assert!(check("x-amz-checksum-type", "COMPOSITE"));
+        assert!(check("x-amz-trailer", "x-amz-checksum-sha256"));
+        assert!(!check("x-amz-checksum-sha512", ""));
+        assert!(!check("x-amz-trailer", "x-amz-checksum-xxhash64"));
     }
 
     #[test]
