@@ -52,7 +52,7 @@ pub struct Options {
     /// A segment file is closed and the next begun when a batch would pass this size. Default: 64 MiB.
     pub segment_bytes: u64,
     /// Frames that wait for the writer, in bytes; appends beyond it wait. Memory is bounded by twice this (one
-    /// batch collects while one is written) plus one append. Default: 16 MiB.
+    /// batch collects while one is written) plus one append. Default: 1 MiB.
     pub queue_bytes: usize,
     /// Newest entries kept in memory, in bytes of JSON, so that followers at the tail read no file. Default: 8 MiB.
     pub recent_bytes: usize,
@@ -68,7 +68,7 @@ impl Default for Options {
         Options {
             durability: Durability::Sync,
             segment_bytes: 64 << 20,
-            queue_bytes: 16 << 20,
+            queue_bytes: 1 << 20,
             recent_bytes: 8 << 20,
             gather: Duration::from_millis(1),
             clock: Clock::system(),

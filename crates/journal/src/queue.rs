@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// How long tasks may stay unwoken where the one that should wake them does not run.
 const SWEEP_AFTER: Duration = Duration::from_micros(500);
 
+/// A batch of this size gains little from waiting for more: what a sync costs is spread thin, and appenders fill the next
+/// batch while this one is written.
+const ENOUGH_BYTES: usize = 256 << 10;
+
 /// Buffers that grew beyond this for a burst are given back.
 const KEPT_BYTES: usize = 4 << 20;
 
@@ -147,7 +151,7 @@ impl Queue {
         state.collecting.appends += 1;
         let last = state.collecting.end().saturating_sub(1);
         let wake = state.wake_at.is_some_and(|count| state.collecting.appends >= count)
-            || (state.wake_at.is_some() && state.collecting.bytes.len() >= self.capacity / 2);
+            || (state.wake_at.is_some() && state.collecting.bytes.len() >= self.enough());
         if wake {
             state.wake_at = None;
             drop(state);
@@ -197,9 +201,8 @@ impl Queue {
                 state.wake_at = Some(1);
                 (!self.chain.is_done()).then_some(SWEEP_AFTER)
             } else {
-                let ripe = state.collecting.appends >= state.crowd
-                    || state.collecting.bytes.len() >= self.capacity / 2
-                    || closing;
+                let ripe =
+                    state.collecting.appends >= state.crowd || state.collecting.bytes.len() >= self.enough() || closing;
                 let left = self.gather.saturating_sub(started.elapsed());
                 if ripe || left.is_zero() {
                     break;
@@ -271,6 +274,10 @@ impl Queue {
         drop(state);
         self.ready.notify_one();
         room.wake_each();
+    }
+
+    fn enough(&self) -> usize {
+        ENOUGH_BYTES.min(self.capacity / 2)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
