@@ -47,6 +47,14 @@ impl Appender {
         self.future(State::Waiting(events.into_iter().map(Prepared::new).collect())).queued()
     }
 
+    /// Why no append would be taken now: whoever must not act without a record asks before it acts.
+    ///
+    /// # Errors
+    /// [`JournalError::Poisoned`] or [`JournalError::Closed`].
+    pub fn check(&self) -> Result<(), JournalError> {
+        self.queue.check()
+    }
+
     fn future(&self, state: State) -> Append {
         Append { queue: self.queue.clone(), state, group: wake::this_thread(), waiting: None }
     }

@@ -62,6 +62,23 @@ impl MemDisk {
         MemDisk(Arc::new(Mutex::new(after)))
     }
 
+    /// The bytes of a segment, as programs see them.
+    pub(crate) fn bytes(&self, first: u64) -> Vec<u8> {
+        let state = self.state();
+        state.files[state.names[&first]].now.clone()
+    }
+
+    /// A disk that holds these segments.
+    pub(crate) fn holding(segments: &[(u64, Vec<u8>)]) -> MemDisk {
+        let mut state = State::default();
+        for (first, bytes) in segments {
+            state.names.insert(*first, state.files.len());
+            state.files.push(Content { now: bytes.clone(), synced: bytes.clone() });
+        }
+        state.synced_names = state.names.clone();
+        MemDisk(Arc::new(Mutex::new(state)))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }

@@ -1,5 +1,7 @@
 //! The promises of the whole, on a disk in memory that fails and loses power.
 
+mod damage;
+
 use crate::testing::{MemDisk, event};
 use crate::{Clock, Durability, Journal, JournalError, Options, ReadLimit, RetainPolicy, Seq};
 use proptest::prelude::*;

@@ -1,0 +1,66 @@
+//! Journals that earlier versions wrote stay readable: the samples in `testdata` are kept forever.
+
+use bytes::Bytes;
+use event::{Event, Field};
+use opentrail_journal::{Clock, Journal, Options, ReadLimit, Seq};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn testdata(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(version)
+}
+
+fn events(version: &str) -> Vec<Bytes> {
+    let text = fs::read_to_string(testdata(version).join("events.jsonl")).unwrap();
+    text.lines().map(|line| Bytes::copy_from_slice(line.as_bytes())).collect()
+}
+
+#[test]
+fn the_sample_of_version_1_reads_as_it_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut segments = 0;
+    for file in fs::read_dir(testdata("v1")).unwrap().flatten() {
+        if file.path().extension().is_some_and(|extension| extension == "seg") {
+            fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();
+            segments += 1;
+        }
+    }
+    assert_eq!(segments, 2);
+    let journal = Journal::open(dir.path(), Options::default()).unwrap();
+    let entries = journal.read(Seq(0), ReadLimit::default()).unwrap();
+    let events = events("v1");
+    assert_eq!(entries.len(), events.len());
+    for (n, (entry, json)) in entries.iter().zip(events).enumerate() {
+        assert_eq!((entry.seq, entry.appended_ms), (Seq(n as u64), 1_767_323_045_000 + n as u64));
+        assert_eq!(entry.event.json(), &json);
+        // What its stored head says is what its bytes say.
+        let fresh = Event::from_json(json).unwrap();
+        assert_eq!((entry.event.time(), entry.event.category()), (fresh.time(), fresh.category()));
+        assert_eq!(entry.event.read_only(), fresh.read_only());
+        for field in [Field::EventId, Field::EventName, Field::UserName, Field::ErrorCode, Field::IdentityArn] {
+            assert_eq!(entry.event.get(field), fresh.get(field));
+        }
+        assert!(entry.event.resources().eq(fresh.resources()));
+    }
+}
+
+/// Writes the sample of a new version of the form; run once, by hand, when the version changes.
+#[test]
+#[ignore = "writes testdata"]
+fn write_the_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = AtomicU64::new(1_767_323_045_000);
+    let clock = Clock::new(move || now.fetch_add(1, Ordering::SeqCst));
+    let journal = Journal::open(dir.path(), Options { segment_bytes: 2000, clock, ..Options::default() }).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for json in events("v1") {
+        runtime.block_on(journal.appender().append(Event::from_json(json).unwrap())).unwrap();
+    }
+    journal.close().unwrap();
+    for file in fs::read_dir(dir.path()).unwrap().flatten() {
+        if file.path().extension().is_some_and(|extension| extension == "seg") {
+            fs::copy(file.path(), testdata("v1").join(file.file_name())).unwrap();
+        }
+    }
+}
