@@ -18,14 +18,20 @@ const REST_MAX: usize = 1024 * 1024;
 const REST_TIME: Duration = Duration::from_secs(2);
 
 /// The body that is lent out.
-pub(super) struct LentBody(Arc<Mutex<RequestBody>>);
+pub(super) struct LentBody(Arc<Mutex<Lent>>);
 
 /// The right to take it back.
-pub(super) struct Loan(Arc<Mutex<RequestBody>>);
+pub(super) struct Loan(Arc<Mutex<Lent>>);
+
+/// What is shared. A body that has ended is never asked again: bodies may panic then.
+struct Lent {
+    body: RequestBody,
+    ended: bool,
+}
 
 /// Lends a body.
 pub(super) fn lend(body: RequestBody) -> (LentBody, Loan) {
-    let shared = Arc::new(Mutex::new(body));
+    let shared = Arc::new(Mutex::new(Lent { body, ended: false }));
     (LentBody(shared.clone()), Loan(shared))
 }
 
@@ -47,7 +53,7 @@ impl Loan {
 }
 
 impl LentBody {
-    fn lock(&self) -> MutexGuard<'_, RequestBody> {
+    fn lock(&self) -> MutexGuard<'_, Lent> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -57,15 +63,22 @@ impl Body for LentBody {
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut *self.lock()).poll_frame(cx)
+        let mut lent = self.lock();
+        if lent.ended {
+            return Poll::Ready(None);
+        }
+        let polled = Pin::new(&mut lent.body).poll_frame(cx);
+        lent.ended = matches!(polled, Poll::Ready(None | Some(Err(_))));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.lock().is_end_stream()
+        let lent = self.lock();
+        lent.ended || lent.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.lock().size_hint()
+        self.lock().body.size_hint()
     }
 }
 
@@ -83,5 +96,18 @@ mod tests {
         assert!(!watched.is_end_stream());
         loan.read_off().await;
         assert!(watched.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_read_to_its_end_is_not_asked_again() {
+        let (mut sender, body) = http_body_util::channel::Channel::<Bytes, BoxError>::new(1);
+        sender.send_data(Bytes::from_static(b"read")).await.unwrap();
+        drop(sender);
+        let (mut lent, loan) = lend(body.boxed_unsync());
+        while let Some(frame) = lent.frame().await {
+            frame.unwrap();
+        }
+        assert!(lent.frame().await.is_none());
+        loan.read_off().await; // a channel panics when it is polled after its end
     }
 }
