@@ -78,8 +78,8 @@ impl Call {
                 name,
                 "PutObject" | "CopyObject" | "CreateMultipartUpload" | "CompleteMultipartUpload" | "UploadPart"
             ),
-            ("events" | "sqs", true) => !self.read_only && name != "DeleteMessage",
-            ("lambda", _) if matches!(name, "PutFunctionConcurrency" | "PutFunctionEventInvokeConfig") => false,
+            (service, _) if crate::drift::hides_result(service, name) => false,
+            ("events" | "sqs", true) => !self.read_only,
             (_, true) => false,
             _ => !self.read_only,
         }
@@ -91,7 +91,7 @@ impl Call {
     }
 
     pub(crate) fn renderer(&self, wire: Wire) -> Renderer {
-        Renderer { manner: self.manner, rows: self.rows, wire }
+        Renderer { manner: self.manner, rows: self.rows, wire, lower_names: false }
     }
 }
 
@@ -151,6 +151,8 @@ fn response_body(call: &Call) -> Keep {
         // These two say in their body whether a call that began as a success failed after all.
         "s3" if matches!(call.operation.name(), "CompleteMultipartUpload" | "CopyObject") => Keep::UpTo(ERROR_BODY),
         "s3" => Keep::Nothing,
+        // Which key it was, often only the answer says.
+        "kms" => Keep::UpTo(ERROR_BODY),
         _ if opaque || output.is_none() && call.protocol != Protocol::Ec2 => Keep::Nothing,
         _ if call.shows_result() => Keep::UpTo(BODY),
         _ => Keep::Nothing,

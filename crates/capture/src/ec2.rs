@@ -242,7 +242,8 @@ fn old_member(operation: &str, node: NodeRef<'_, '_>, member: Member<'_>, depth:
         Some(name) => out.key(name),
         None => out.key_lower_first(parameter),
     }
-    if is_secret(parameter, Some(member)) || (operation == "ModifyInstanceAttribute" && parameter == "Value") {
+    let any_attribute = depth == 0 && operation == "ModifyInstanceAttribute" && parameter == "Value";
+    if is_secret(parameter, Some(member)) || any_attribute {
         return out.text(REMOVED);
     }
     match shape.kind() {
@@ -447,6 +448,6 @@ fn unmodeled(operation: &str, node: NodeRef<'_, '_>, depth: u32, out: &mut Json)
     } else if node.text().is_none_or(str::is_empty) {
         out.raw("{}");
     } else {
-        coerced(node.text().unwrap_or_default(), out);
+        typed(node.text().unwrap_or_default(), Kind::Boolean, Wire::Xml, out);
     }
 }

@@ -83,7 +83,7 @@ fn answered(call: &Call, response: &Response<'_>, body: &Body<'_>) -> Failed {
     let unauthenticated = UNAUTHENTICATED.contains(&wire.as_ref());
     Failed {
         code: recorded(call, response.status, &wire, denied).into_owned(),
-        message: message.map(str::to_owned),
+        message: message.filter(|message| !message.is_empty()).map(str::to_owned),
         denied,
         unauthenticated,
     }

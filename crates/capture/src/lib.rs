@@ -13,6 +13,8 @@ mod call;
 mod classify;
 mod compose;
 mod decode;
+mod drift;
+mod dynamodb;
 mod ec2;
 mod error;
 mod exchange;

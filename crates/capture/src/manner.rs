@@ -42,6 +42,8 @@ pub(crate) struct Manner {
     pub(crate) said: Said,
     /// What stands in place of members that the model marks as sensitive.
     pub(crate) sensitive: Mask,
+    /// Whether the names of path labels begin in lower case although the model's do not.
+    pub(crate) lower_labels: bool,
     /// Whether path labels stay percent-encoded.
     pub(crate) raw_labels: bool,
     /// Whether query parameters stay text, whatever the model says.
@@ -60,6 +62,7 @@ const MOST: Manner = Manner {
     denied: Denied::Nothing,
     said: Said::Message,
     sensitive: HIDDEN,
+    lower_labels: false,
     raw_labels: false,
     text_queries: false,
     unwraps: false,
@@ -80,6 +83,7 @@ const PLAIN_NAMES: Manner = Manner { casing: Casing::AsSent, dates: Dates::AsSen
 /// By botocore name, sorted.
 static MANNERS: &[(&str, Manner)] = &[
     ("account", PLAIN_NAMES),
+    ("apigatewayv2", Manner { dates: Dates::AsSent, ..MOST }),
     ("appmesh", Manner { api_version: Some("2019-01-25"), ..MOST }),
     ("bedrock", GATEWAY),
     ("bedrock-agent", GATEWAY),
@@ -110,7 +114,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("elbv2", Manner { api_version: Some("2015-12-01"), ..MOST }),
     ("events", Manner { api_version: Some("2015-10-07"), ..MOST }),
     ("fms", Manner { api_version: Some("2018-01-01"), ..MOST }),
-    ("guardduty", GATEWAY),
+    ("guardduty", Manner { lower_labels: true, ..GATEWAY }),
     ("iam", Manner { sensitive: Mask::Drop, ..JAVA8 }),
     ("kafka", Manner { raw_labels: true, ..GATEWAY }),
     ("kms", SILENT),
@@ -119,7 +123,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("macie2", GATEWAY),
     ("mq", GATEWAY),
     ("neptune", DATABASES),
-    ("organizations", Manner { sensitive: Mask::Text("****"), ..JAVA8 }),
+    ("organizations", Manner { sensitive: Mask::Show, ..JAVA8 }),
     ("pinpoint", GATEWAY),
     ("ram", PLAIN_NAMES),
     ("rds", DATABASES),

@@ -93,7 +93,62 @@ pub(crate) fn request(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out
             renderer.members(tree.root(), input, "", 0, out);
         }
     }
-    content(&renderer, input, body, out)
+    let written = content(&renderer, input, body, out);
+    additions(call, exchange, body, out);
+    written
+}
+
+/// What stands in a record beside the parameters that were sent.
+fn additions(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Json) {
+    let (service, operation) = (call.service.name(), call.operation.name());
+    let sent = |name: &str| !name.is_empty() && body.root().is_some_and(|root| root.child(name).is_some());
+    for default in crate::drift::defaults(service, operation).filter(|default| !sent(default.member)) {
+        out.key(default.name);
+        out.raw(default.json);
+    }
+    if let ("dynamodb", Some(root)) = (service, body.root()) {
+        crate::dynamodb::request_items(operation, root, out);
+    }
+    if (service, operation) == ("lambda", "UpdateFunctionCode") {
+        qualified_arn(call, exchange, out);
+    }
+}
+
+/// Lambda takes the ARN of a function apart where it was named by it (§7.5).
+fn qualified_arn(call: &Call, exchange: &Exchange<'_>, out: &mut Json) {
+    let labels = aws::uri_labels(call.operation, &exchange.request);
+    let Some(arn) = labels.first().and_then(|(_, raw)| percent_decoded(raw)) else { return };
+    let mut parts = arn.split(':');
+    let ("arn", Some(partition), Some("lambda"), Some(region), Some(account), Some("function"), Some(name)) = (
+        parts.next().unwrap_or_default(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) else {
+        return;
+    };
+    out.key("fullyQualifiedArn");
+    out.open_object();
+    out.key("arnPrefix");
+    out.open_object();
+    for (key, value) in [("partition", partition), ("region", region), ("account", account)] {
+        out.text_member(key, value);
+    }
+    out.close_object();
+    out.key("relativeId");
+    out.open_object();
+    out.text_member("functionName", name);
+    out.close_object();
+    out.key("functionQualifier");
+    out.open_object();
+    if let Some(qualifier) = parts.next() {
+        out.text_member("qualifier", qualifier);
+    }
+    out.close_object();
+    out.close_object();
 }
 
 /// Writes the members of `responseElements`.
@@ -109,6 +164,14 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
     }
     let Some(root) = body.root() else { return content(&renderer, output, body, out) };
     let root = if call.protocol == Protocol::Query { result_of(root) } else { root };
+    if let Some(shown) = crate::drift::result(call.service.name(), call.operation.name()) {
+        for (member, name) in shown {
+            if let Some(text) = root.child(member).and_then(NodeRef::text) {
+                out.text_member(name, text);
+            }
+        }
+        return Written::Members;
+    }
     match only_structure(output).filter(|_| call.manner.unwraps) {
         Some(member) => {
             if let Some(inner) = root.child(member.wire_name()) {
@@ -163,7 +226,7 @@ fn labels(renderer: &Renderer, call: &Call, exchange: &Exchange<'_>, input: Shap
         let Some(member) = input.member_by_wire(label) else { continue };
         let value = if call.manner.raw_labels { Some(Cow::Borrowed(raw)) } else { percent_decoded(raw) };
         if let Some(value) = value {
-            text_member(renderer, member, &value, out);
+            text_member(&Renderer { lower_names: call.manner.lower_labels, ..*renderer }, member, &value, out);
         }
     }
 }

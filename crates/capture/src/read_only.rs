@@ -29,7 +29,7 @@ fn listed(rows: &[(&str, &[&str])], service: &str, name: &str) -> bool {
 /// What begins with `Get` and yet is recorded as a change.
 static CHANGES: &[(&str, &[&str])] = &[("sts", &["GetFederationToken", "GetSessionToken"])];
 
-/// What only looks although its name does not begin so. The rows of KMS and STS are the reference's; the others are the
+/// What only looks although its name does not begin so. The rows of KMS, STS and SES are those of real records; the others are the
 /// operations whose access level is Read or List in the AWS Service Authorization Reference.
 static LOOKS: &[(&str, &[&str])] = &[
     ("accessanalyzer", &["CheckAccessNotGranted", "CheckNoNewAccess", "CheckNoPublicAccess", "ValidatePolicy"]),
@@ -196,6 +196,8 @@ static LOOKS: &[(&str, &[&str])] = &[
     ("service-quotas", &["StartQuotaUtilizationReport"]),
     ("servicediscovery", &["DiscoverInstances", "DiscoverInstancesRevision"]),
     ("signin", &["CreateOAuth2Token"]),
+    ("ses", &["SendBounce", "SendBulkTemplatedEmail", "SendEmail", "SendRawEmail", "SendTemplatedEmail"]),
+    ("sesv2", &["SendBulkEmail", "SendEmail"]),
     ("sns", &["CheckIfPhoneNumberIsOptedOut"]),
     ("sqs", &["ReceiveMessage"]),
     ("ssm", &["StartExecutionPreview"]),

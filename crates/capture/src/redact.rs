@@ -18,6 +18,8 @@ pub(crate) enum Mask {
     Names,
     /// DynamoDB's keys without their attribute-value wrappers.
     Unwrapped,
+    /// PartiQL without its literals.
+    Literals,
     /// The value after all, although the model marks it.
     Show,
 }
@@ -67,8 +69,10 @@ static ROWS: &[Row] = &[
     row("dynamodb", "QueryFilter", Mask::Drop),
     row("dynamodb", "RequestItems", Mask::Drop),
     row("dynamodb", "ScanFilter", Mask::Drop),
-    row("dynamodb", "Statement", Mask::Text("***(Redacted)")),
+    row("dynamodb", "Statement", Mask::Literals),
+    row("dynamodb", "Statements", Mask::Drop),
     row("dynamodb", "TransactItems", Mask::Drop),
+    row("dynamodb", "TransactStatements", Mask::Drop),
     row("dynamodb", "AttributeUpdates", Mask::Names),
     inside("ecs", "environment", "value", Mask::Text(HIDDEN)),
     inside("ecs", "environmentFiles", "value", Mask::Text(HIDDEN)),
@@ -82,6 +86,8 @@ static ROWS: &[Row] = &[
     row("lambda", "ZipFile", Mask::Drop),
     row("lightsail", "userData", Mask::Text(EC2)),
     row("logs", "logEvents", Mask::Drop),
+    row("organizations", "AccountName", Mask::Text("****")),
+    row("organizations", "Email", Mask::Text("****")),
     row("secretsmanager", "SecretBinary", Mask::Drop),
     row("secretsmanager", "SecretString", Mask::Drop),
     row("ses", "BccAddresses", Mask::TextList(HIDDEN)),
@@ -143,7 +149,7 @@ impl Rows {
         match found.map(|row| row.mask) {
             Some(Mask::Show) => None,
             Some(mask) => Some(mask),
-            None if sensitive => Some(by_mark),
+            None if sensitive => Some(by_mark).filter(|mask| *mask != Mask::Show),
             None if is_secret_name(member) => Some(match by_mark {
                 Mask::Text(text) => Mask::Text(text),
                 _ => Mask::Drop,

@@ -25,6 +25,8 @@ pub(crate) struct Renderer {
     pub(crate) manner: &'static Manner,
     pub(crate) rows: Rows,
     pub(crate) wire: Wire,
+    /// Whether names begin in lower case although the service's do not.
+    pub(crate) lower_names: bool,
 }
 
 impl Renderer {
@@ -73,6 +75,7 @@ impl Renderer {
     pub(crate) fn key(&self, member: Member<'_>, out: &mut Json) {
         match self.manner.casing {
             Casing::LowerFirst => out.key_lower_first(member.name()),
+            Casing::AsSent if self.lower_names => out.key_lower_first(member.wire_name()),
             Casing::AsSent => out.key(member.wire_name()),
         }
     }
@@ -254,6 +257,7 @@ pub(crate) fn masked(mask: Mask, node: NodeRef<'_, '_>, out: &mut Json) {
             out.close_list();
         }
         Mask::Unwrapped => unwrapped(node, 0, out),
+        Mask::Literals => out.text(&crate::dynamodb::without_literals(node.text().unwrap_or_default())),
     }
 }
 

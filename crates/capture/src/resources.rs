@@ -70,8 +70,6 @@ static ROWS: &[Row] = &[
         "AWS::Cognito::IdentityPool",
         "arn:aws:cognito-identity:{region}:{account}:identitypool/{IdentityPoolId}",
     ),
-    row("dynamodb", &[], "AWS::DynamoDB::Table", "arn:aws:dynamodb:{region}:{account}:table/{TableName}"),
-    row("dynamodbstreams", &["GetShardIterator"], "AWS::DynamoDB::Stream", "{StreamArn}"),
     untyped("ecr", IMAGES, "arn:aws:ecr:{region}:{account}:repository/{repositoryName}"),
     Row {
         service: "events",
@@ -135,6 +133,7 @@ pub(crate) fn write(
     let empty = out.len();
     match call.service.name() {
         "kms" => kms(call, place, body, response, out),
+        "dynamodb" | "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
         "sqs" if call.data.is_some() => queue(place, body, out),
         "cloudwatch" if call.data.is_some() => {
             out.open_object();
@@ -273,8 +272,12 @@ fn kms(
     }
     let metadata = response.and_then(|response| response.child("KeyMetadata"));
     let answered = text(metadata, "Arn").or_else(|| text(response, "KeyId")).filter(|arn| arn.starts_with("arn:"));
-    let asked =
-        || ["KeyId", "TargetKeyId"].iter().find_map(|name| text(body, name)).filter(|id| !id.starts_with("alias/"));
+    let asked = || {
+        ["KeyId", "TargetKeyId"]
+            .iter()
+            .find_map(|name| text(body, name))
+            .filter(|id| !id.is_empty() && !id.starts_with("alias/"))
+    };
     let key = answered.or_else(asked).map(|id| {
         if id.starts_with("arn:") {
             id
@@ -289,6 +292,29 @@ fn kms(
         out.text_member("type", "AWS::KMS::Key");
         out.text_member("ARN", &arn);
         out.close_object();
+    }
+}
+
+/// The tables of DynamoDB's data events; of a stream the table and the stream.
+fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+    let Some(body) = body else { return };
+    let mut entry = |resource_type: &str, arn: &str| {
+        out.open_object();
+        out.text_member("accountId", owner(arn).unwrap_or(place.account));
+        out.text_member("type", resource_type);
+        out.text_member("ARN", arn);
+        out.close_object();
+    };
+    for table in crate::dynamodb::tables(body).into_iter().take(MAX_ENTRIES) {
+        if table.starts_with("arn:") {
+            entry("AWS::DynamoDB::Table", table);
+        } else {
+            let pattern = "arn:aws:dynamodb:{region}:{account}:table/{TableName}";
+            entry("AWS::DynamoDB::Table", &filled(pattern, place, "TableName", table));
+        }
+    }
+    if let Some(stream) = body.child("StreamArn").and_then(NodeRef::text) {
+        entry("AWS::DynamoDB::Stream", stream);
     }
 }
 

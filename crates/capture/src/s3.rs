@@ -52,8 +52,6 @@ pub(crate) fn request(
                 out.text_member(name, value);
             }
         }
-    } else {
-        labels(call, request, out);
     }
     if let Some(host) = request.host() {
         out.text_member("Host", host);
@@ -66,16 +64,6 @@ pub(crate) fn request(
         return Written::Members;
     }
     content(call, body, raw_body, out)
-}
-
-/// Path labels of S3 Control, as modeled.
-fn labels(call: &Call, request: &Request<'_>, out: &mut Json) {
-    for (name, raw) in aws::uri_labels(call.operation, request) {
-        if let Some(value) = percent_decoded(raw) {
-            out.key_lower_first(name);
-            out.text(&value);
-        }
-    }
 }
 
 /// Every parameter under its own name as text, but what proves the caller.

@@ -42,6 +42,10 @@ pub(crate) fn applies(field: &str, record: &Value) -> bool {
 
 /// Whether both are the same, as JSON: members in any order, `89.0` as `89`.
 pub(crate) fn same(field: &str, expected: Option<&Value>, actual: Option<&Value>) -> bool {
+    // Until version 1.09 objects without members stood in identities (§3.1).
+    if let ("userIdentity", Some(expected), Some(actual)) = (field, expected, actual) {
+        return equal(&without_empties(expected), &without_empties(actual));
+    }
     if field == "eventCategory" {
         return expected == actual;
     }
@@ -65,5 +69,16 @@ fn equal(one: &Value, other: &Value) -> bool {
         }
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
         _ => one == other,
+    }
+}
+
+/// Without members that are objects without members.
+pub(crate) fn without_empties(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.iter().map(|(key, value)| (key.clone(), without_empties(value)));
+            Value::Object(kept.filter(|(_, value)| value.as_object().is_none_or(|inner| !inner.is_empty())).collect())
+        }
+        other => other.clone(),
     }
 }

@@ -114,11 +114,11 @@ fn old(
         pairs.push((format!("Placement.{}", upper(name)), plain(value)));
         return Ok(());
     }
-    // What services add by themselves has no parameter.
-    if name == "reportVolumeFailure" {
-        return Ok(());
-    }
-    let member = parameter(shape, name).ok_or_else(|| format!("{prefix}.{name}"))?;
+    let empty = value.as_object().is_some_and(|members| members.is_empty());
+    let Some(member) = parameter(shape, name) else {
+        let idle = empty || *value == Value::Bool(false);
+        return if idle { Ok(()) } else { Err(format!("{prefix}.{name}")) };
+    };
     let path =
         if prefix.is_empty() { member.query_name().to_owned() } else { format!("{prefix}.{}", member.query_name()) };
     match (member.shape().kind(), value) {

@@ -3,10 +3,10 @@
 use crate::value::{Modeled, modeled};
 use crate::{ec2, s3, wire};
 use aws::{Catalog, Headers, Kind, Location, Operation, Protocol, Request, Service, TimestampFormat};
+use event::{EventTime, Identity};
 use opentrail_capture::{
     Captured, Exchange, Identities, KnownIdentities, Lesson, Recorder, RecorderConfig, Response, TlsDetails, Verdict,
 };
-use event::{EventTime, Identity};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +46,9 @@ impl Replay {
         let source = text("eventSource").ok_or("no eventSource")?;
         if !matches!(text("eventType"), Some("AwsApiCall") | None) {
             return Err("no API call".to_owned());
+        }
+        if record.pointer("/requestParameters/bucketName").and_then(Value::as_str) == Some("") {
+            return Err("a bucket without a name".to_owned());
         }
         let name = text("eventName").ok_or("no eventName")?;
         let candidates = operations(source, name, text("apiVersion"));
@@ -237,8 +240,9 @@ impl Replay {
             let bare = agent.strip_prefix('[').and_then(|agent| agent.strip_suffix(']')).filter(|_| s3);
             self.headers.push(("user-agent".into(), bare.unwrap_or(agent).to_owned()));
         }
-        let identity: Option<Identity> =
-            record.get("userIdentity").and_then(|identity| serde_json::from_value(identity.clone()).ok());
+        let identity: Option<Identity> = record
+            .get("userIdentity")
+            .and_then(|identity| serde_json::from_value(crate::compare::without_empties(identity)).ok());
         let mut key =
             record.pointer("/userIdentity/accessKeyId").and_then(Value::as_str).unwrap_or_default().to_owned();
         if key.is_empty() {
@@ -302,7 +306,15 @@ impl Replay {
             _ => Ok(Modeled::Struct(Vec::new())),
         };
         let outcome = result.as_ref().map(drop).map_err(String::clone);
-        let result = result.unwrap_or(Modeled::Struct(Vec::new()));
+        let mut result = result.unwrap_or(Modeled::Struct(Vec::new()));
+        // KMS answers with the key's ARN, which the record shows among the resources.
+        if let (Some(member), Modeled::Struct(members)) =
+            (output.member("KeyId").filter(|_| service.name() == "kms"), &mut result)
+            && members.is_empty()
+            && let Some(arn) = record.pointer("/resources/0/ARN").and_then(Value::as_str)
+        {
+            members.push((member, Modeled::Text(arn.to_owned())));
+        }
         let Modeled::Struct(members) = &result else { return outcome };
         for (member, value) in members.iter().filter(|(member, _)| member.location() == Location::Header) {
             self.answer_headers.push((member.wire_name().to_owned(), wire::scalar(value, TimestampFormat::Rfc822)));
@@ -370,6 +382,11 @@ impl Replay {
         let number = |name: &str| record.pointer(&format!("/additionalEventData/{name}")).and_then(Value::as_f64);
         self.body_total = number("bytesTransferredIn").map_or(self.body.len() as u64, |bytes| bytes as u64);
         self.answer_total = number("bytesTransferredOut").map_or(self.answer.len() as u64, |bytes| bytes as u64);
+        // Errors are kept whole; those of real S3 are longer by the ids in them.
+        if self.status >= 400 {
+            self.answer.resize(self.answer.len().max(self.answer_total as usize), b' ');
+            self.answer_total = self.answer.len() as u64;
+        }
         if let (None, Some(cipher)) =
             (&self.tls, record.pointer("/additionalEventData/CipherSuite").and_then(Value::as_str))
         {
@@ -459,7 +476,10 @@ fn operations(source: &str, name: &str, version: Option<&str>) -> Vec<Operation<
         found.extend(names.iter().filter_map(|name| service.operation(name)).take(1));
     }
     found.sort_by_key(|operation| {
-        (version.is_some() && Some(operation.service().api_version()) != version, operation.service().name() != "rds")
+        let service = operation.service();
+        let another_version = version.is_some() && Some(service.api_version()) != version;
+        // Account-wide calls are S3 Control's.
+        (another_version, service.name() != "rds", name.contains("Account") && service.name() == "s3")
     });
     found
 }

@@ -76,7 +76,7 @@ impl Report {
         self.lost.push(format!("{}:{}: {reason}", text("eventSource"), text("eventName")));
     }
 
-    pub(crate) fn not_replayable(&mut self, _record: &Value, reason: String) {
+    pub(crate) fn not_replayable(&mut self, reason: String) {
         *self.not_replayable.entry(reason).or_default() += 1;
     }
 

@@ -22,7 +22,13 @@ pub(crate) fn request(control: Option<&str>, parameters: &Value) -> Sent {
     };
     let bucket = text("bucketName").unwrap_or_default();
     match control {
-        Some(template) => sent.path = template.split('?').next().unwrap_or("/").to_owned(),
+        Some(template) => {
+            let path = template.split('?').next().unwrap_or("/");
+            sent.path = path
+                .split('{')
+                .map(|part| part.split_once('}').map_or(part.to_owned(), |(_, rest)| format!("unknown{rest}")))
+                .collect();
+        }
         None => {
             if !bucket.is_empty() && !host.starts_with(&format!("{bucket}.")) {
                 sent.path = format!("/{bucket}");

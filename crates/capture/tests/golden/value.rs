@@ -51,7 +51,15 @@ pub(crate) fn modeled<'c>(shape: Shape<'c>, value: &Value, path: &str) -> Result
             let mut found = Vec::new();
             for (name, value) in members {
                 let path = format!("{path}.{name}");
-                let member = member_of(shape, name).ok_or(path.clone())?;
+                // What the model does not have and says nothing, the service has added.
+                let idle =
+                    matches!(value, Value::Bool(false)) || value.as_object().is_some_and(|inner| inner.is_empty());
+                let Some(member) = member_of(shape, name) else {
+                    if idle || name == "fullyQualifiedArn" {
+                        continue;
+                    }
+                    return Err(path);
+                };
                 if !value.is_null() {
                     found.push((member, modeled(member.shape(), value, &path)?));
                 }
@@ -77,6 +85,10 @@ pub(crate) fn modeled<'c>(shape: Shape<'c>, value: &Value, path: &str) -> Result
         }
         (Kind::Boolean, Value::Bool(value)) => Modeled::Bool(*value),
         (Kind::Boolean, Value::String(text)) => Modeled::Bool(text == "true"),
+        // DynamoDB's records show attribute values bare.
+        (Kind::Structure, Value::String(text)) if shape.member("NS").is_some() => {
+            Modeled::Struct(vec![(shape.member("S").unwrap(), Modeled::Text(text.clone()))])
+        }
         (Kind::String, Value::Bool(value)) => Modeled::Text(value.to_string()),
         (Kind::String, Value::Number(number)) => Modeled::Text(number.to_string()),
         (Kind::String | Kind::Blob, Value::String(text)) => Modeled::Text(text.clone()),

@@ -91,9 +91,11 @@ pub(crate) fn scalar(value: &Modeled<'_>, format: TimestampFormat) -> String {
 }
 
 fn time(value: &Modeled<'_>, format: TimestampFormat) -> String {
-    let Modeled::Time(seconds, _) = value else { return String::new() };
+    let Modeled::Time(seconds, recorded) = value else { return String::new() };
     let whole = EventTime(seconds.floor() as i64);
     match format {
+        // Microseconds and more do not survive a float.
+        TimestampFormat::Iso8601 if recorded.starts_with("20") => recorded.clone(),
         TimestampFormat::UnixTimestamp => seconds.to_string(),
         TimestampFormat::Iso8601 => {
             let millis = ((seconds - seconds.floor()) * 1000.0).round() as i64;

@@ -1,0 +1,41 @@
+//! Single operations that differ from the rules of their own service (`reference/event-record.md` §7.1, §7.5): as data.
+
+/// The members of a result that the record shows and their names there, where it shows only these.
+pub(crate) fn result(service: &str, operation: &str) -> Option<&'static [(&'static str, &'static str)]> {
+    RESULTS.iter().find(|(own, name, _)| *own == service && *name == operation).map(|row| row.2)
+}
+
+type Names = &'static [(&'static str, &'static str)];
+
+static RESULTS: &[(&str, &str, Names)] = &[
+    ("secretsmanager", "CreateSecret", &[("ARN", "arn")]),
+    ("secretsmanager", "PutSecretValue", &[("ARN", "arn")]),
+    ("secretsmanager", "UpdateSecret", &[("ARN", "arn")]),
+];
+
+/// Parameters that a service adds to the record although the caller did not send them: name in the model, name in the
+/// record, JSON.
+pub(crate) fn defaults(service: &str, operation: &str) -> impl Iterator<Item = &'static Default> {
+    DEFAULTS.iter().filter(move |row| row.service == service && row.operation == operation)
+}
+
+/// One row of [`defaults`].
+pub(crate) struct Default {
+    service: &'static str,
+    operation: &'static str,
+    /// The member that replaces the default when it was sent; empty where the model has none.
+    pub(crate) member: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) json: &'static str,
+}
+
+static DEFAULTS: &[Default] =
+    &[Default { service: "ssm", operation: "SendCommand", member: "", name: "interactive", json: "false" }];
+
+/// Whether a result is not shown although the call changes something (`reference/event-record.md` §8).
+pub(crate) fn hides_result(service: &str, operation: &str) -> bool {
+    matches!(
+        (service, operation),
+        ("lambda", "PutFunctionConcurrency" | "PutFunctionEventInvokeConfig") | ("sqs", "DeleteMessage")
+    )
+}
