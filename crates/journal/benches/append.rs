@@ -7,6 +7,12 @@
 //! 2. Single appends by 1 to 1024 concurrent writers on two single-threaded runtimes, as a proxy's connections are: rate, latency, and
 //!    CPU time per append of the whole process, kernel time included.
 //! 3. Reading: entries per second from files, and from memory at the tail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark may stop at anything unexpected"
+)]
 
 use bytes::Bytes;
 use event::Event;

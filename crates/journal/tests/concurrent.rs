@@ -1,4 +1,5 @@
 //! Many appenders at once, on every kind of runtime.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop at anything unexpected")]
 
 use bytes::Bytes;
 use event::Event;

@@ -1,4 +1,5 @@
 //! The follower loop: order, retries, position, deadlines, drain, and what an operator sees of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop at anything unexpected")]
 
 use bytes::Bytes;
 use event::Event;

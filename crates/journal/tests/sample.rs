@@ -1,4 +1,5 @@
 //! Journals that earlier versions wrote stay readable: the samples in `testdata` are kept forever.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may stop at anything unexpected")]
 
 use bytes::Bytes;
 use event::{Event, Field};
