@@ -16,6 +16,10 @@ mod tls;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Records are many small allocations that live for one call: measured at a tenth of the CPU time of a call.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit codes of the contract: 0 done, 1 failed, 2 bad usage (clap's own, too).
 const FAILED: u8 = 1;
 const BAD_USAGE: u8 = 2;

@@ -259,6 +259,10 @@ impl http_body::Body for Sized {
         mut self: std::pin::Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        if self.length == 0 {
+            // The channel must not be asked again after its end.
+            return std::task::Poll::Ready(None);
+        }
         let polled = std::pin::Pin::new(&mut self.inner).poll_frame(cx);
         if let std::task::Poll::Ready(Some(Ok(frame))) = &polled {
             let passed = frame.data_ref().map_or(0, |data| data.len() as u64);

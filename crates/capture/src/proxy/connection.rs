@@ -88,6 +88,7 @@ where
         let destination = worker.routes.destination(head.path_and_query().0, opened.service);
         let next = match destination {
             Destination::Own => answer::own(&mut client, &mut inbound, &head, &peer, worker).await,
+            _ if !worker.recording.may_act() => answer::not_durable(&mut client, &head, &opened).await,
             Destination::Local => answer::local(&mut client, &mut inbound, &head, opened, &peer, worker).await,
             Destination::Upstream(index) => match worker.pools.get(index) {
                 Some(pool) => forward(&mut client, &mut inbound, &head, &opened, &peer, worker, pool).await,

@@ -65,6 +65,11 @@ pub(super) struct Receipt {
 }
 
 impl Recording {
+    /// Whether a call may be carried out: under `fail-closed` not without a journal that takes its record.
+    pub(super) fn may_act(&self) -> bool {
+        self.audit == Audit::FailOpen || self.appender.check().is_ok()
+    }
+
     /// Composes the record of an exchange and hands it to the journal.
     pub(super) fn record(&self, passed: &Passed<'_>) -> Receipt {
         self.metrics.bytes_in.inc_by(passed.request_body.captured().total);
