@@ -50,8 +50,8 @@ impl Call {
         request: &Request<'_>,
         body: &[u8],
     ) -> Result<Call, Reason> {
-        if let (Some(service), Some(operation), Some(protocol)) = (opened.service, opened.operation, opened.protocol) {
-            return Ok(Call::new(service, operation, protocol));
+        if let Some(call) = opened.call {
+            return Ok(call);
         }
         match recognised(catalog, request, body) {
             Some(recognised) => {
@@ -104,8 +104,7 @@ pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
     match found {
         Some(call) => Opened {
             service: Some(call.service),
-            operation: Some(call.operation),
-            protocol: Some(call.protocol),
+            call: Some(call),
             request_body: request_body(&call),
             response_body: response_body(&call),
         },
@@ -113,8 +112,7 @@ pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
             let service = recognise::service(catalog, head).first().and_then(|id| catalog.service(id).ok());
             Opened {
                 service,
-                operation: None,
-                protocol: service.map(|service| service.protocol()),
+                call: None,
                 request_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
                 response_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
             }

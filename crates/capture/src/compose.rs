@@ -34,7 +34,7 @@ struct Record<'e> {
     exchange: &'e Exchange<'e>,
     call: Call,
     credential: Option<Credential<'e>>,
-    caller: Identity,
+    caller: &'e Identity,
     region: Cow<'e, str>,
     failed: Option<Failed>,
     body: &'e Body<'e>,
@@ -63,11 +63,13 @@ impl Record<'_> {
         let credential = aws::credential(request);
         let caller = who::caller(recorder, &call, credential.as_ref(), exchange.completed, &answer);
         let refused = failed.as_ref().is_some_and(|failed| failed.unauthenticated);
+        let unknown;
         let identity = match (caller.identity(), refused) {
-            (Some(identity), false) => identity.clone(),
+            (Some(identity), false) => identity,
             _ if recorder.config.record_unauthenticated => {
                 let key = credential.as_ref().map(|credential| credential.access_key_id.as_ref());
-                who::unknown(recorder, key)
+                unknown = who::unknown(recorder, key);
+                &unknown
             }
             (Some(_), true) => return Err(Reason::BadSignature),
             (None, _) => return Err(Reason::Unauthenticated),
@@ -124,8 +126,7 @@ impl Record<'_> {
     fn head(&self, out: &mut Json) {
         use std::io::Write;
         out.key("userIdentity");
-        // An identity is made of text and maps of text, and writing into a vector cannot fail.
-        out.raw_bytes(&serde_json::to_vec(&self.caller).unwrap_or_else(|_| b"{}".to_vec()));
+        who::write(self.caller, out);
         let mut short = [0u8; 64];
         let mut place = &mut short[..];
         let _ = write!(place, "{}", self.exchange.completed);

@@ -12,6 +12,16 @@ use smallvec::SmallVec;
 
 const REDACTED: &str = "***(Redacted)";
 
+/// Texts of one item's action that a record shows.
+const SHOWN: [&str; 6] = [
+    "ConditionExpression",
+    "ProjectionExpression",
+    "ReturnValues",
+    "ReturnValuesOnConditionCheckFailure",
+    "TableName",
+    "UpdateExpression",
+];
+
 /// Writes `requestItems` for the operations that act on several items or statements; `false` for any other.
 pub(crate) fn request_items(operation: &str, body: NodeRef<'_, '_>, out: &mut Json) -> bool {
     let (list, action) = match operation {
@@ -76,9 +86,11 @@ fn one(operation: &str, table: &str, item: NodeRef<'_, '_>, out: &mut Json) {
                 out.key_lower_first(member.name());
                 crate::render::verbatim(member, 0, out);
             }
-            (name, Value::Text(text)) if name != "Parameters" => {
-                out.key_lower_first(name);
-                out.text(text);
+            (name, Value::Text(text)) => {
+                if let Some(known) = SHOWN.iter().find(|known| **known == name) {
+                    out.key_lower_first(known);
+                    out.text(text);
+                }
             }
             _ => {}
         }

@@ -72,7 +72,7 @@ fn parameter(node: NodeRef<'_, '_>, shape: Option<Shape<'_>>, depth: u32, out: &
     if depth > MAX_DEPTH {
         return;
     }
-    out.key(node.name());
+    out.foreign_key(node.name());
     if is_secret(node.name(), member) {
         return out.text(REMOVED);
     }
@@ -127,7 +127,7 @@ pub(crate) fn element(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
             continue;
         }
         seen.push(child.name());
-        out.key(child.name());
+        out.foreign_key(child.name());
         if is_secret(child.name(), None) {
             out.text(REMOVED);
             continue;
@@ -379,7 +379,7 @@ fn old_members(operation: &str, node: NodeRef<'_, '_>, shape: Option<Shape<'_>>,
             continue;
         }
         let member = shape.and_then(|shape| shape.member_by_wire(name));
-        out.key(if operation == "CreateVolume" && name == "availabilityZone" { "zone" } else { name });
+        out.foreign_key(if operation == "CreateVolume" && name == "availabilityZone" { "zone" } else { name });
         if is_secret(name, member) {
             out.text(REMOVED);
             continue;

@@ -1,5 +1,6 @@
 //! What the head of a request tells, before its body has passed: which call it is and which bytes must be kept.
 
+use crate::call::Call;
 use crate::exchange::Keep;
 use aws::{Operation, Protocol, Service, ServiceId};
 
@@ -8,8 +9,7 @@ use aws::{Operation, Protocol, Service, ServiceId};
 #[derive(Debug, Clone, Copy)]
 pub struct Opened {
     pub(crate) service: Option<&'static Service>,
-    pub(crate) operation: Option<Operation<'static>>,
-    pub(crate) protocol: Option<Protocol>,
+    pub(crate) call: Option<Call>,
     pub(crate) request_body: Keep,
     pub(crate) response_body: Keep,
 }
@@ -22,12 +22,13 @@ impl Opened {
 
     /// The operation, when the head alone tells (query protocols name it in the body).
     pub fn operation(&self) -> Option<Operation<'static>> {
-        self.operation
+        self.call.map(|call| call.operation)
     }
 
     /// The protocol of the call: how an error of our own must be written.
     pub fn protocol(&self) -> Option<Protocol> {
-        self.protocol
+        let usual = || self.service.map(|service| service.protocol());
+        self.call.map(|call| call.protocol).or_else(usual)
     }
 
     /// How much of the request's body to keep.

@@ -289,7 +289,7 @@ fn prefixed_headers(renderer: &Renderer, headers: &Headers<'_>, member: Member<'
     out.open_object();
     for (name, value) in headers.iter() {
         if let (Some(at), Ok(value)) = (rest_of(name), std::str::from_utf8(value)) {
-            out.text_member(name.get(at..).unwrap_or_default(), value);
+            out.foreign_member(name.get(at..).unwrap_or_default(), value);
         }
     }
     out.close_object();

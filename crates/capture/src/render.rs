@@ -155,12 +155,12 @@ impl Renderer {
             match mask {
                 Some(Mask::Drop) => {}
                 Some(mask) => {
-                    out.key(name);
+                    out.foreign_key(name);
                     masked(mask, node, out);
                 }
                 None if value.shape().kind() == Kind::Blob => {}
                 None => {
-                    out.key(name);
+                    out.foreign_key(name);
                     self.element(node, value, member.name(), depth + 1, out);
                 }
             }
@@ -232,7 +232,7 @@ pub(crate) fn verbatim(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         Value::Object => {
             out.open_object();
             for child in node.children().filter(|child| !crate::redact::is_secret_name(child.name())) {
-                out.key(child.name());
+                out.foreign_key(child.name());
                 verbatim(child, depth + 1, out);
             }
             out.close_object();
@@ -271,7 +271,7 @@ fn leaves(text: &str, node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         Value::Object if depth < MAX_DEPTH => {
             out.open_object();
             for child in node.children() {
-                out.key(child.name());
+                out.foreign_key(child.name());
                 leaves(text, child, depth + 1, out);
             }
             out.close_object();
@@ -291,7 +291,7 @@ fn unwrapped(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         Value::Object => {
             out.open_object();
             for attribute in node.children() {
-                out.key(attribute.name());
+                out.foreign_key(attribute.name());
                 let value = attribute.children().find(|value| matches!(value.name(), "S" | "N"));
                 match value.and_then(NodeRef::text) {
                     Some(text) => out.text(text),

@@ -78,7 +78,7 @@ fn queries(request: &Request<'_>, out: &mut Json) {
         if unshown(&name) || repeated {
             continue;
         }
-        out.text_member(&name, &value);
+        out.foreign_member(&name, &value);
     }
 }
 
@@ -114,7 +114,7 @@ fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], out: &mut Json) -> Wri
     match body {
         Body::Omitted => return Written::Omitted,
         Body::Tree(tree) => {
-            out.key(tree.root().name());
+            out.foreign_key(tree.root().name());
             crate::ec2::element(tree.root(), 0, out);
         }
         Body::Empty | Body::Malformed => {}

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::params::{Body, result_of};
 use crate::recorder::Recorder;
 use crate::tree::NodeRef;
+use crate::write::Json;
 use aws::{Credential, CredentialKind};
 use event::{EventTime, Identity, IdentityType};
 use std::sync::Arc;
@@ -103,4 +104,119 @@ fn federated(call: &Call, result: &Body<'_>) -> Option<Identity> {
         identity.identity_provider = provider;
     }
     Some(identity)
+}
+
+/// Writes an identity in the member order of real log files, as [`Identity`] serialises itself.
+pub(crate) fn write(identity: &Identity, out: &mut Json) {
+    let member = |key: &str, text: &Option<String>, out: &mut Json| {
+        if let Some(text) = text {
+            out.text_member(key, text);
+        }
+    };
+    out.open_object();
+    if let Some(kind) = identity.identity_type {
+        out.text_member("type", type_name(kind));
+    }
+    member("principalId", &identity.principal_id, out);
+    member("arn", &identity.arn, out);
+    member("accountId", &identity.account_id, out);
+    member("accessKeyId", &identity.access_key_id, out);
+    member("userName", &identity.user_name, out);
+    if let Some(context) = &identity.session_context {
+        out.key("sessionContext");
+        out.open_object();
+        if let Some(issuer) = &context.session_issuer {
+            out.key("sessionIssuer");
+            out.open_object();
+            out.text_member("type", &issuer.issuer_type);
+            member("principalId", &issuer.principal_id, out);
+            member("arn", &issuer.arn, out);
+            member("accountId", &issuer.account_id, out);
+            member("userName", &issuer.user_name, out);
+            out.close_object();
+        }
+        if let Some(web) = &context.web_id_federation_data {
+            out.key("webIdFederationData");
+            out.open_object();
+            out.text_member("federatedProvider", &web.federated_provider);
+            out.key("attributes");
+            out.open_object();
+            web.attributes.iter().for_each(|(key, value)| out.foreign_member(key, value));
+            out.close_object();
+            out.close_object();
+        }
+        if let Some(attributes) = &context.attributes {
+            out.key("attributes");
+            out.open_object();
+            out.text_member("creationDate", &attributes.creation_date);
+            out.text_member("mfaAuthenticated", &attributes.mfa_authenticated);
+            out.close_object();
+        }
+        member("sourceIdentity", &context.source_identity, out);
+        out.close_object();
+    }
+    member("invokedBy", &identity.invoked_by, out);
+    member("identityProvider", &identity.identity_provider, out);
+    out.close_object();
+}
+
+fn type_name(kind: IdentityType) -> &'static str {
+    match kind {
+        IdentityType::Root => "Root",
+        IdentityType::IAMUser => "IAMUser",
+        IdentityType::AssumedRole => "AssumedRole",
+        IdentityType::Role => "Role",
+        IdentityType::FederatedUser => "FederatedUser",
+        IdentityType::Directory => "Directory",
+        IdentityType::AWSAccount => "AWSAccount",
+        IdentityType::AWSService => "AWSService",
+        IdentityType::IdentityCenterUser => "IdentityCenterUser",
+        IdentityType::SAMLUser => "SAMLUser",
+        IdentityType::WebIdentityUser => "WebIdentityUser",
+        IdentityType::Unknown => "Unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use event::{SessionAttributes, SessionContext, SessionIssuer, WebIdFederationData};
+
+    #[test]
+    fn an_identity_is_written_as_it_serialises_itself() {
+        let text = |text: &str| Some(text.to_owned());
+        let full = Identity {
+            identity_type: Some(IdentityType::AssumedRole),
+            principal_id: text("AROA:s"),
+            arn: text("arn:aws:sts::1:assumed-role/r/s"),
+            account_id: text("1"),
+            access_key_id: text("ASIA"),
+            user_name: text("u\"\n"),
+            session_context: Some(SessionContext {
+                session_issuer: Some(SessionIssuer {
+                    issuer_type: "Role".to_owned(),
+                    principal_id: text("AROA"),
+                    arn: text("arn"),
+                    account_id: text("1"),
+                    user_name: text("r"),
+                }),
+                web_id_federation_data: Some(WebIdFederationData {
+                    federated_provider: "p".to_owned(),
+                    attributes: [("a:\"b".to_owned(), "c".to_owned())].into(),
+                }),
+                attributes: Some(SessionAttributes {
+                    creation_date: "d".to_owned(),
+                    mfa_authenticated: "true".to_owned(),
+                }),
+                source_identity: text("me"),
+            }),
+            invoked_by: text("x.amazonaws.com"),
+            identity_provider: text("idp"),
+        };
+        for identity in [full, Identity::anonymous(), Identity::of_type(IdentityType::Unknown)] {
+            let mut out = Json::default();
+            write(&identity, &mut out);
+            assert_eq!(String::from_utf8(out.into_bytes()).unwrap(), serde_json::to_string(&identity).unwrap());
+        }
+    }
 }

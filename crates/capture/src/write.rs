@@ -55,20 +55,29 @@ impl Json {
         self.buffer.push(b']');
     }
 
+    /// A name that needs no escaping: one of ours or of a service model.
     pub(crate) fn key(&mut self, key: &str) {
+        debug_assert!(key.bytes().all(|byte| !needs_escape(byte)), "{key}");
         self.comma();
-        self.quoted(key);
-        self.buffer.push(b':');
+        self.buffer.push(b'"');
+        self.buffer.extend_from_slice(key.as_bytes());
+        self.buffer.extend_from_slice(b"\":");
     }
 
     /// A modeled name with its first letter in lower case (`reference/event-record.md` §7.1).
     pub(crate) fn key_lower_first(&mut self, key: &str) {
-        self.comma();
-        let at = self.buffer.len() + 1;
-        self.quoted(key);
+        self.key(key);
+        // Behind the name stand its closing quote and the colon.
+        let at = self.buffer.len().saturating_sub(key.len() + 2);
         if let Some(first) = self.buffer.get_mut(at) {
             first.make_ascii_lowercase();
         }
+    }
+
+    /// A name that came over the wire.
+    pub(crate) fn foreign_key(&mut self, key: &str) {
+        self.comma();
+        self.quoted(key);
         self.buffer.push(b':');
     }
 
@@ -98,52 +107,66 @@ impl Json {
         self.buffer.extend_from_slice(json.as_bytes());
     }
 
-    /// What is JSON already, as bytes.
-    pub(crate) fn raw_bytes(&mut self, json: &[u8]) {
-        self.comma();
-        self.buffer.extend_from_slice(json);
-    }
-
     pub(crate) fn text_member(&mut self, key: &str, text: &str) {
         self.key(key);
         self.text(text);
     }
 
-    fn quoted(&mut self, text: &str) {
-        self.buffer.push(b'"');
-        let bytes = text.as_bytes();
-        let mut plain_from = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            let escape: &[u8] = match byte {
-                b'"' => b"\\\"",
-                b'\\' => b"\\\\",
-                b'\n' => b"\\n",
-                b'\r' => b"\\r",
-                b'\t' => b"\\t",
-                0..=0x1f => {
-                    self.copy(bytes, plain_from, at);
-                    self.control(*byte);
-                    plain_from = at + 1;
-                    continue;
-                }
-                _ => continue,
-            };
-            self.copy(bytes, plain_from, at);
-            self.buffer.extend_from_slice(escape);
-            plain_from = at + 1;
-        }
-        self.copy(bytes, plain_from, bytes.len());
-        self.buffer.push(b'"');
+    /// [`Self::text_member`] with a name that came over the wire.
+    pub(crate) fn foreign_member(&mut self, key: &str, text: &str) {
+        self.foreign_key(key);
+        self.text(text);
     }
 
-    fn copy(&mut self, bytes: &[u8], from: usize, to: usize) {
-        self.buffer.extend_from_slice(bytes.get(from..to).unwrap_or_default());
+    fn quoted(&mut self, text: &str) {
+        self.buffer.push(b'"');
+        let mut rest = text.as_bytes();
+        while let Some(at) = first_to_escape(rest) {
+            let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            self.buffer.extend_from_slice(plain);
+            let Some((&byte, tail)) = tail.split_first() else { break };
+            match byte {
+                b'"' => self.buffer.extend_from_slice(b"\\\""),
+                b'\\' => self.buffer.extend_from_slice(b"\\\\"),
+                b'\n' => self.buffer.extend_from_slice(b"\\n"),
+                b'\r' => self.buffer.extend_from_slice(b"\\r"),
+                b'\t' => self.buffer.extend_from_slice(b"\\t"),
+                byte => self.control(byte),
+            }
+            rest = tail;
+        }
+        self.buffer.extend_from_slice(rest);
+        self.buffer.push(b'"');
     }
 
     fn control(&mut self, byte: u8) {
         let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
         self.buffer.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
     }
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Where the first byte stands that JSON escapes: eight bytes at a time, for most text has none.
+fn first_to_escape(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGHS: u64 = ONES * 0x80;
+    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut at = 0;
+    for chunk in bytes.chunks_exact(8) {
+        let word = chunk.try_into().map_or(0, u64::from_ne_bytes);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let quote = zero_in(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero_in(word ^ (ONES * u64::from(b'\\')));
+        if control | quote | backslash != 0 {
+            break;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    rest.iter().position(|byte| needs_escape(*byte)).map(|found| at + found)
 }
 
 #[cfg(test)]
