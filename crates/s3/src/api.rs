@@ -13,6 +13,7 @@ mod lent;
 mod listings;
 mod objects;
 mod operations;
+mod reading;
 mod receive;
 mod uploads;
 

@@ -11,3 +11,5 @@ mod http_door;
 mod lifetimes;
 #[path = "store/model.rs"]
 mod model;
+#[path = "store/signed.rs"]
+mod signed;

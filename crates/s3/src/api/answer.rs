@@ -16,7 +16,6 @@ pub(super) fn complete(answer: s3s::HttpResponse, head: bool, resource: &str) ->
             parts.headers.insert(name, value);
         }
     }
-    parts.headers.insert("server", HeaderValue::from_static("AmazonS3"));
     let fails = parts.status.is_client_error() || parts.status.is_server_error();
     if parts.status == StatusCode::NOT_MODIFIED || (head && fails) {
         parts.headers.remove(CONTENT_LENGTH);

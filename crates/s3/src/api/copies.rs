@@ -7,8 +7,9 @@ use super::convert::{
     algorithm, check_acl, check_encryption, check_version, checksum_fields, content_encoding, etag, header_tags,
     http_date, metadata, timestamp,
 };
-use super::objects::{ReadConditions, Reading, storage_class};
+use super::objects::storage_class;
 use super::operations::Operations;
+use super::reading::{ReadConditions, Reading};
 use super::uploads::part_number;
 use crate::error::StoreError;
 use crate::object::Attributes;
