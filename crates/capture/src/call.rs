@@ -53,6 +53,10 @@ impl Call {
         if let Some(call) = opened.call {
             return Ok(call);
         }
+        if let Some(call) = opened.service.filter(|_| opened.only_service).and_then(|service| by_action(service, body))
+        {
+            return Ok(call);
+        }
         match recognised(catalog, request, body) {
             Some(recognised) => {
                 let service = catalog.service(recognised.service).map_err(|_| Reason::UnknownService)?;
@@ -97,27 +101,41 @@ impl Call {
 
 /// Reads the head of a request.
 pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
-    let found = recognised(catalog, head, &[]).and_then(|found| {
+    // A form names its operation in the body: the head alone cannot tell.
+    let in_body = is_form(head) && head.query.is_empty() && !head.headers.has("x-amz-target");
+    let found = if in_body { None } else { recognised(catalog, head, &[]) };
+    let found = found.and_then(|found| {
         let service = catalog.service(found.service).ok()?;
         Some(Call::new(service, found.operation, found.protocol))
     });
     match found {
         Some(call) => Opened {
             service: Some(call.service),
+            only_service: true,
             call: Some(call),
             request_body: request_body(&call),
             response_body: response_body(&call),
         },
         None => {
-            let service = recognise::service(catalog, head).first().and_then(|id| catalog.service(id).ok());
+            let candidates = recognise::service(catalog, head);
+            let service = candidates.first().and_then(|id| catalog.service(id).ok());
             Opened {
                 service,
+                only_service: in_body && candidates.one().is_some(),
                 call: None,
                 request_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
                 response_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
             }
         }
     }
+}
+
+/// The call that a form names, where only one service is possible.
+fn by_action(service: &'static Service, form: &[u8]) -> Option<Call> {
+    let protocol = *service.protocols().iter().find(|protocol| protocol.is_form())?;
+    let (_, action) = aws::Pairs::new(form).find(|(name, _)| *name == b"Action")?;
+    let operation = service.operation(std::str::from_utf8(action).ok()?)?;
+    Some(Call::new(service, operation, protocol))
 }
 
 fn recognised(catalog: &'static Catalog, request: &Request<'_>, body: &[u8]) -> Option<recognise::Recognised<'static>> {

@@ -51,12 +51,15 @@ impl Record<'_> {
         let call = Call::identify(recorder.catalog, opened, request, &raw_body)?;
         let needs_body = opened.request_body.limit() > 0;
         let body = if needs_body { Body::decode(&call, &raw_body, whole, Direction::Request) } else { Body::Empty };
-        let raw_answer = exchange.response.as_ref().map(|response| {
-            let kept = response.body;
-            content_decoded(kept.bytes, kept.is_whole(), response.headers.get("content-encoding"))
-        });
+        let raw_answer =
+            exchange.response.as_ref().filter(|response| !response.body.bytes.is_empty()).map(|response| {
+                let kept = response.body;
+                content_decoded(kept.bytes, kept.is_whole(), response.headers.get("content-encoding"))
+            });
         let answer = match &raw_answer {
             Some((bytes, whole)) => Body::decode(&call, bytes, *whole, Direction::Response),
+            // Nothing was kept: of a long answer that is to be shown that is not all.
+            None if exchange.response.as_ref().is_some_and(|response| response.body.total > 0) => Body::Omitted,
             None => Body::Empty,
         };
         let failed = error::of(&call, exchange, &answer);
@@ -128,11 +131,8 @@ impl Record<'_> {
         out.key("userIdentity");
         who::write(self.caller, out);
         let mut short = [0u8; 64];
-        let mut place = &mut short[..];
-        let _ = write!(place, "{}", self.exchange.completed);
-        let left = place.len();
-        let time = short.len() - left;
-        out.text_member("eventTime", text(&short, time));
+        out.key("eventTime");
+        crate::time::write_iso(self.exchange.completed, out);
         out.text_member("eventSource", self.call.service.event_source());
         out.text_member("eventName", &names::event_name(&self.call));
         out.text_member("awsRegion", &self.region);

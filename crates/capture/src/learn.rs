@@ -46,11 +46,14 @@ pub(crate) fn lesson(
         }
         "GetSessionToken" => session_token(caller, at, result, &asked),
         "GetFederationToken" => federation_token(caller, at, result),
-        "GetCallerIdentity" => caller_identity(caller, key?, result),
+        "GetCallerIdentity" => caller_identity(caller, key?, at, result),
         "CreateAccessKey" => access_key(recorder, caller, result),
         _ => None,
     }
 }
+
+/// 36 hours: the longest that STS grants (GetSessionToken, GetFederationToken).
+const LONGEST_SESSION: i64 = 36 * 3600;
 
 /// The key and end of the `<Credentials>` of a result.
 fn credentials(result: NodeRef<'_, '_>) -> Option<(String, Option<EventTime>)> {
@@ -173,7 +176,7 @@ fn federation_token(caller: &Caller, at: EventTime, result: NodeRef<'_, '_>) -> 
 }
 
 /// The service says who the key is that asked: good where nobody has said it better.
-fn caller_identity(caller: &Caller, key: &str, result: NodeRef<'_, '_>) -> Option<Lesson> {
+fn caller_identity(caller: &Caller, key: &str, at: EventTime, result: NodeRef<'_, '_>) -> Option<Lesson> {
     if caller.known().is_some_and(|identity| identity.principal_id.is_some()) {
         return None;
     }
@@ -209,7 +212,9 @@ fn caller_identity(caller: &Caller, key: &str, result: NodeRef<'_, '_>) -> Optio
         }),
         ..Identity::of_type(identity_type)
     };
-    Some(Lesson { access_key_id: key.to_owned(), identity, expires: None })
+    // Temporary keys begin so, and none lives longer.
+    let expires = key.starts_with("ASIA").then_some(EventTime(at.0 + LONGEST_SESSION));
+    Some(Lesson { access_key_id: key.to_owned(), identity, expires })
 }
 
 fn access_key(recorder: &Recorder, caller: &Caller, result: NodeRef<'_, '_>) -> Option<Lesson> {

@@ -9,6 +9,8 @@ use aws::{Operation, Protocol, Service, ServiceId};
 #[derive(Debug, Clone, Copy)]
 pub struct Opened {
     pub(crate) service: Option<&'static Service>,
+    /// Whether it can be no other.
+    pub(crate) only_service: bool,
     pub(crate) call: Option<Call>,
     pub(crate) request_body: Keep,
     pub(crate) response_body: Keep,

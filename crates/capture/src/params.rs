@@ -279,7 +279,7 @@ fn prefixed_headers(renderer: &Renderer, headers: &Headers<'_>, member: Member<'
     let rest_of = |name: &str| {
         let prefix = member.wire_name();
         let matches = name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-        matches.then(|| prefix.len())
+        matches.then_some(prefix.len())
     };
     let hidden = member.is_sensitive() || !headers.iter().any(|(name, _)| rest_of(name).is_some());
     if hidden || member.wire_name().is_empty() {

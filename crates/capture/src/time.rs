@@ -70,6 +70,9 @@ impl Instant {
 
     /// Writes it as a service's records do.
     pub(crate) fn write(self, dates: Dates, out: &mut Json) {
+        if matches!(dates, Dates::Iso | Dates::AsSent) {
+            return write_iso(EventTime(self.seconds), out);
+        }
         let mut text = Short { bytes: [0; 40], length: 0 };
         let (year, month, day, hour, minute, second) = EventTime(self.seconds).civil();
         let name = MONTHS.get(usize::from(month).saturating_sub(1)).copied().unwrap_or_default();
@@ -82,12 +85,29 @@ impl Instant {
                 let _ = write!(text, "{}", self.seconds.saturating_mul(1000).saturating_add(i64::from(self.millis)));
                 return out.raw(text.as_str());
             }
-            Dates::Iso | Dates::AsSent => {
-                write!(text, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-            }
+            Dates::Iso | Dates::AsSent => Ok(()),
         };
         out.text(text.as_str());
     }
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, digit by digit: every record has at least one.
+pub(crate) fn write_iso(time: EventTime, out: &mut Json) {
+    let (year, month, day, hour, minute, second) = time.civil();
+    let mut text = *b"0000-00-00T00:00:00Z";
+    let mut put = |at: usize, value: u8| {
+        for (place, digit) in [(at, value / 10 % 10), (at + 1, value % 10)] {
+            if let Some(byte) = text.get_mut(place) {
+                *byte = b'0' + digit;
+            }
+        }
+    };
+    put(0, (year / 100 % 100) as u8);
+    put(2, (year % 100) as u8);
+    for (at, value) in [(5, month), (8, day), (11, hour), (14, minute), (17, second)] {
+        put(at, value);
+    }
+    out.text(std::str::from_utf8(&text).unwrap_or_default());
 }
 
 fn thousandths(fraction: &str) -> Option<u16> {

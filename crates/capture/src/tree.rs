@@ -58,7 +58,7 @@ pub(crate) struct Id(u32);
 impl<'a> Tree<'a> {
     /// A tree of only its root.
     pub(crate) fn new(name: Cow<'a, str>, value: Value<'a>) -> Tree<'a> {
-        let mut nodes = Vec::with_capacity(32);
+        let mut nodes = Vec::with_capacity(12);
         nodes.push(Node { name, value, attribute: false, first: NONE, last: NONE, next: NONE });
         Tree { nodes }
     }

@@ -16,7 +16,7 @@ pub(crate) enum Caller {
     Known(Arc<Identity>),
     /// Somebody whose key or token says nothing to us, or a call that needs no signature: recorded as such, never
     /// guessed.
-    Stated(Identity),
+    Stated(Box<Identity>),
     /// Nobody signed the call, and it should have been signed.
     Nobody,
 }
@@ -49,19 +49,21 @@ pub(crate) fn caller(
     result: &Body<'_>,
 ) -> Caller {
     if let Some(federated) = federated(call, result) {
-        return Caller::Stated(federated);
+        return Caller::Stated(Box::new(federated));
     }
     match credential {
-        Some(credential) if credential.kind == CredentialKind::Bearer => Caller::Stated(unknown(recorder, None)),
+        Some(credential) if credential.kind == CredentialKind::Bearer => {
+            Caller::Stated(Box::new(unknown(recorder, None)))
+        }
         Some(credential) => match recorder.identities.resolve(&credential.access_key_id, at) {
             Some(identity) => Caller::Known(identity),
-            None => Caller::Stated(unknown(recorder, Some(&credential.access_key_id))),
+            None => Caller::Stated(Box::new(unknown(recorder, Some(&credential.access_key_id)))),
         },
-        None if call.service.name() == "s3" && call.data.is_some() => Caller::Stated(Identity::anonymous()),
-        None if call.operation.is_unsigned() => Caller::Stated(Identity {
+        None if call.service.name() == "s3" && call.data.is_some() => Caller::Stated(Box::new(Identity::anonymous())),
+        None if call.operation.is_unsigned() => Caller::Stated(Box::new(Identity {
             principal_id: Some("Anonymous".to_owned()),
             ..Identity::of_type(IdentityType::Unknown)
-        }),
+        })),
         None => Caller::Nobody,
     }
 }

@@ -183,7 +183,7 @@ pub(crate) fn answer(operation: &str, output: Option<Shape<'_>>, elements: &Valu
         }
         None => {
             xml.push_str(&format!("<{root} xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">"));
-            members(operation, output, elements, &mut xml);
+            members(output, elements, &mut xml);
         }
     }
     xml.push_str(&format!("</{root}>"));
@@ -200,7 +200,7 @@ fn inner(name: &str, value: &Value, xml: &mut String) {
     }
 }
 
-fn members(operation: &str, shape: Option<Shape<'_>>, value: &Value, xml: &mut String) {
+fn members(shape: Option<Shape<'_>>, value: &Value, xml: &mut String) {
     for (name, value) in value.as_object().into_iter().flatten() {
         let name = match name.as_str() {
             "_return" => "return",
@@ -214,11 +214,9 @@ fn members(operation: &str, shape: Option<Shape<'_>>, value: &Value, xml: &mut S
             match (items, value) {
                 (Some(items), _) => {
                     let element = inside.and_then(|list| list.element()).map(|element| element.shape());
-                    items
-                        .iter()
-                        .for_each(|item| crate::wire::tag("item", xml, |xml| members(operation, element, item, xml)));
+                    items.iter().for_each(|item| crate::wire::tag("item", xml, |xml| members(element, item, xml)));
                 }
-                (None, Value::Object(_)) => members(operation, inside, value, xml),
+                (None, Value::Object(_)) => members(inside, value, xml),
                 (None, Value::Number(millis)) if inside.is_some_and(|shape| shape.kind() == Kind::Timestamp) => {
                     let millis = millis.as_i64().unwrap();
                     let time = event::EventTime(millis.div_euclid(1000)).to_string();

@@ -380,7 +380,8 @@ impl Replay {
 
     fn sizes(&mut self, record: &Value) {
         let number = |name: &str| record.pointer(&format!("/additionalEventData/{name}")).and_then(Value::as_f64);
-        self.body_total = number("bytesTransferredIn").map_or(self.body.len() as u64, |bytes| bytes as u64);
+        // Sizes are S3's; a body that the record shows is as long as it is.
+        self.body_total = number("bytesTransferredIn").filter(|_| self.body.is_empty()).unwrap_or_default() as u64;
         self.answer_total = number("bytesTransferredOut").map_or(self.answer.len() as u64, |bytes| bytes as u64);
         // Errors are kept whole; those of real S3 are longer by the ids in them.
         if self.status >= 400 {
@@ -433,27 +434,25 @@ impl Replay {
         let asked: Vec<(&str, &[u8])> = asked.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let answered: Vec<(&str, &[u8])> =
             answered.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let whole = |bytes: &'_ [u8], total: u64| total.max(bytes.len() as u64) == bytes.len() as u64;
-        let captured =
-            |bytes, total| if whole(bytes, total) { Captured::whole(bytes) } else { Captured { bytes, total } };
-        // The proxy keeps bodies whole where the recorder asks for them; sizes of S3 bodies come from the record.
-        let sized = |bytes, total| {
-            if self.operation.service().name().starts_with("s3") {
-                Captured { bytes, total }
-            } else {
-                captured(bytes, total)
-            }
-        };
+        let request = Request { method: &self.method, path: &self.path, query: &self.query, headers: Headers(&asked) };
+        // As the proxy does: what the recorder does not ask to keep, it does not see.
+        let opened = recorder.open(&request);
+        let kept = |bytes: &'_ [u8], limit: usize| bytes.len().min(limit);
+        let body_end = kept(&self.body, opened.request_body().limit());
+        let answer_end = kept(&self.answer, opened.response_body(self.status).limit());
         let exchange = Exchange {
-            request: Request { method: &self.method, path: &self.path, query: &self.query, headers: Headers(&asked) },
+            request,
             request_body: Captured {
-                bytes: &self.body,
-                total: if self.body.is_empty() { self.body_total } else { self.body.len() as u64 },
+                bytes: &self.body[..body_end],
+                total: self.body_total.max(self.body.len() as u64),
             },
             response: Some(Response {
                 status: self.status,
                 headers: Headers(&answered),
-                body: sized(&self.answer, self.answer_total),
+                body: Captured {
+                    bytes: &self.answer[..answer_end],
+                    total: self.answer_total.max(self.answer.len() as u64),
+                },
             }),
             client: self.client.parse().unwrap_or(std::net::IpAddr::from([0, 0, 0, 0])),
             tls: self.tls.as_ref(),
