@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Stand in front of AWS endpoints, record every call, deliver log files, answer the CloudTrail API
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run a command with its AWS calls recorded, and show them
     Record(RecordArgs),
 }

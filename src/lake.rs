@@ -111,5 +111,5 @@ fn asked(query: HistoryQuery) -> Query {
 }
 
 fn resource(found: lake::LookupResource) -> HistoryResource {
-    HistoryResource { resource_type: found.resource_type.map(Into::into), resource_name: found.resource_name.into() }
+    HistoryResource { resource_type: found.resource_type.map(Into::into), resource_name: found.resource_name }
 }

@@ -4,11 +4,12 @@ use crate::config::LogFormat;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged where the variable says nothing.
-const DEFAULT_FILTER: &str = "info,s3s=warn,hyper=warn,rustls=warn,h2=warn";
+/// What is logged where the variable says nothing. `s3s` would call each mistake of a client an error, and print requests
+/// with their session tokens: it is heard at no level.
+const DEFAULT_FILTER: &str = "info,s3s=off,hyper=warn,rustls=warn,h2=warn";
 
 /// What is logged by a command whose output is its own.
-const QUIET_FILTER: &str = "warn";
+const QUIET_FILTER: &str = "warn,s3s=off";
 
 /// Starts logging for the server; called once.
 pub(crate) fn start(format: LogFormat) {
@@ -21,7 +22,9 @@ pub(crate) fn start_quiet() {
 }
 
 fn start_with(format: LogFormat, default: &str) {
-    let filter = EnvFilter::try_from_env("OPENTRAIL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = std::env::var("OPENTRAIL_LOG").unwrap_or_else(|_| default.to_owned());
+    // Whatever is asked for: secrets are never logged.
+    let filter = EnvFilter::try_new(format!("{asked},s3s=off")).unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),

@@ -7,8 +7,8 @@ use crate::telemetry;
 use std::process::ExitCode;
 
 /// Runs the server until it is told to stop.
-pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    let config = Config::load(args)?;
+pub(crate) fn run(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
+    let config = Config::load(*args)?;
     telemetry::start(config.log_format);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("house").enable_all().build()?;
