@@ -50,10 +50,12 @@ const SUFFIX: &str = ".seg";
 impl Folder {
     /// Opens the folder, creating it (mode 0700) where it is missing.
     pub(crate) fn open(path: &Path) -> io::Result<Folder> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        // The folder's own name must survive a power cut too.
-        if let Some(parent) = path.canonicalize()?.parent() {
-            File::open(parent)?.sync_all()?;
+        if !path.is_dir() {
+            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            // The folder's own name must survive a power cut too.
+            if let Some(parent) = path.canonicalize()?.parent() {
+                File::open(parent)?.sync_all()?;
+            }
         }
         Ok(Folder { path: path.to_owned() })
     }

@@ -127,7 +127,7 @@ impl<F: Follower, S: Future<Output = ()> + Send> Following<F, S> {
             if batch.is_empty() {
                 self.idle().await;
             }
-            if batch.len() < self.options.batch.max_entries {
+            if !is_full(&batch, self.options.batch) {
                 self.stop.pause(self.options.linger).await;
             }
         }
@@ -282,6 +282,12 @@ impl<S: Future<Output = ()> + Send> Stop<S> {
         }
         true
     }
+}
+
+/// Whether more entries are likely waiting right behind the batch.
+fn is_full(batch: &[Entry], limit: ReadLimit) -> bool {
+    let bytes: usize = batch.iter().map(|entry| entry.event.json().len()).sum();
+    batch.len() >= limit.max_entries || bytes >= limit.max_bytes / 2
 }
 
 /// The wait after the `failures`-th failure in a row: between half and all of `first` doubled each time, at most `longest`.

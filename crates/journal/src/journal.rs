@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 
-/// The one ordered log of all events. Cheap to clone; when the last clone goes, the journal is closed.
+/// The one ordered log of all events. Cheap to clone; when the last clone goes, the journal is closed, which waits for the
+/// disk: in a server call [`close`](Journal::close) where that may block.
 #[derive(Debug, Clone)]
 pub struct Journal(Arc<Inner>);
 
