@@ -112,7 +112,6 @@ impl Future for Append {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         this.queue.help(this.group);
-        this.group = wake::this_thread();
         this.try_queue(Some(cx));
         match &this.state {
             State::Waiting(_) => Poll::Pending,
@@ -121,6 +120,9 @@ impl Future for Append {
             State::Queued(last) => {
                 let task = (cx.waker().data() as usize, std::ptr::from_ref(cx.waker().vtable()) as usize);
                 let known = this.waiting.replace(task) == Some(task);
+                if !known {
+                    this.group = wake::this_thread();
+                }
                 this.queue.poll_durable(*last, (!known).then_some(&*cx))
             }
         }

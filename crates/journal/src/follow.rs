@@ -63,7 +63,7 @@ pub fn follow<F: Follower>(
     };
     let running = async move {
         let ended = following.run().await;
-        let Following { follower, handle, .. } = following;
+        let Following { journal, follower, handle, .. } = following;
         match ended {
             Ok(()) => handle.ended(None),
             Err(Halt::OutOfTime) => {
@@ -77,6 +77,7 @@ pub fn follow<F: Follower>(
                 return Err(error);
             }
         }
+        journal.forget_follower(&handle);
         Ok(follower)
     };
     (handle, running)

@@ -146,7 +146,7 @@ impl Journal {
         &self.0.core.metrics
     }
 
-    /// How the followers fare, for health.
+    /// How the followers fare, for health: those that run, and those that an error has ended.
     pub fn followers(&self) -> Vec<FollowerStatus> {
         self.0.followers.status()
     }
@@ -164,6 +164,10 @@ impl Journal {
         let handle = FollowerHandle::new(self.0.core.queue.clone(), name);
         self.0.followers.add(handle.clone());
         handle
+    }
+
+    pub(crate) fn forget_follower(&self, handle: &FollowerHandle) {
+        self.0.followers.remove(handle);
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

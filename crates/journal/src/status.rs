@@ -130,6 +130,11 @@ impl Followers {
         list.push(handle);
     }
 
+    /// Takes one off that has ended as it should: nobody waits for it any more.
+    pub(crate) fn remove(&self, handle: &FollowerHandle) {
+        self.list().retain(|other| !Arc::ptr_eq(&other.status, &handle.status));
+    }
+
     pub(crate) fn status(&self) -> Vec<FollowerStatus> {
         self.list().iter().map(FollowerHandle::status).collect()
     }

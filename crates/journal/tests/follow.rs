@@ -157,6 +157,7 @@ async fn a_follower_that_fails_sometimes_sees_every_entry_in_order_from_its_posi
     assert_eq!(calls.last(), Some(&Call::Flushed(Flush::Drain)));
     assert_eq!(calls.iter().filter(|call| **call == Call::Flushed(Flush::Drain)).count(), 1);
     assert!(!handle.status().running);
+    assert!(journal.followers().is_empty(), "what has ended as it should is nobody's worry");
 }
 
 #[tokio::test]
@@ -218,6 +219,7 @@ async fn a_follower_past_the_end_is_refused() {
     let (handle, running) = follow(&journal, Recorder::at(4), quick(), std::future::pending());
     assert!(matches!(running.await, Err(JournalError::Ahead { position: Seq(4), end: Seq(3), .. })));
     assert!(handle.status().last_error.unwrap().contains("past the end"));
+    assert_eq!(journal.followers().len(), 1, "health shows what an error has ended");
 }
 
 #[tokio::test]
