@@ -157,6 +157,7 @@ impl App {
             own: Arc::new(Pages(Arc::new(health))),
             metrics,
             tls,
+            trusted_proxies: config.trusted_proxies.clone(),
             threads: config.threads,
         })?;
         let chores = tokio::spawn(retain(journal.clone(), Arc::clone(&delivery), config.retention));

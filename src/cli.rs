@@ -74,6 +74,9 @@ pub(crate) struct ServeArgs {
     /// Record calls that AWS would not record (unsigned, malformed) with the identity `Unknown`
     #[arg(long, env = "OPENTRAIL_RECORD_UNAUTHENTICATED", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub(crate) record_unauthenticated: Option<bool>,
+    /// Address or network of a proxy whose X-Forwarded-For and PROXY protocol are believed; may be given several times
+    #[arg(long, value_name = "CIDR", env = "OPENTRAIL_TRUSTED_PROXY", value_delimiter = ',')]
+    pub(crate) trusted_proxy: Vec<String>,
     /// Certificate chain (PEM) to speak TLS with; needs --tls-key
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,

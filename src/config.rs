@@ -1,7 +1,7 @@
 //! Text → [`Config`]: flags, variables, the file and the defaults, settled once and checked.
 
 use crate::cli::ServeArgs;
-use capture::{Audit, Routes, Upstream};
+use capture::{Audit, Routes, TrustedProxies, Upstream};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) retention: Duration,
     /// Whether calls that AWS would not record are recorded.
     pub(crate) record_unauthenticated: bool,
+    /// Whose word about a caller's address is believed.
+    pub(crate) trusted_proxies: TrustedProxies,
     /// Certificate chain and key files.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Number of event loops.
@@ -144,6 +146,8 @@ struct File {
     delivery_interval: Option<String>,
     retention: Option<String>,
     record_unauthenticated: Option<bool>,
+    #[serde(default)]
+    trusted_proxy: OneOrMany,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     threads: Option<usize>,
@@ -157,6 +161,15 @@ struct File {
 enum OneOrMany {
     One(String),
     Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        }
+    }
 }
 
 impl Default for OneOrMany {
@@ -198,11 +211,8 @@ impl Config {
         if auth == Auth::Trust && !listen.ip().is_loopback() {
             return Err(ConfigError::TrustInPublic(listen.ip()));
         }
-        let in_file = match file.upstream {
-            OneOrMany::One(one) => vec![one],
-            OneOrMany::Many(many) => many,
-        };
-        let upstreams = if args.upstream.is_empty() { in_file } else { args.upstream };
+        let upstreams = if args.upstream.is_empty() { file.upstream.into_vec() } else { args.upstream };
+        let proxies = if args.trusted_proxy.is_empty() { file.trusted_proxy.into_vec() } else { args.trusted_proxy };
         let delivery_interval = duration("delivery-interval", args.delivery_interval.or(file.delivery_interval), "5m")?;
         if !(DELIVERY_INTERVAL.0..=DELIVERY_INTERVAL.1).contains(&delivery_interval) {
             let value = format!("{delivery_interval:?}");
@@ -231,6 +241,7 @@ impl Config {
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             )?,
             upstream_keys: file.upstream_keys,
+            trusted_proxies: networks(proxies)?,
             listen,
             account,
             region,
@@ -267,6 +278,17 @@ pub(crate) fn routes(values: &[String]) -> Result<Routes, ConfigError> {
         pairs.push((services, url.parse::<Upstream>()?));
     }
     Ok(Routes::new(pairs)?)
+}
+
+/// Reads addresses and networks; an address is a network of its own.
+fn networks(values: Vec<String>) -> Result<TrustedProxies, ConfigError> {
+    let network = |value: String| {
+        let parsed =
+            value.parse::<ipnet::IpNet>().ok().or_else(|| value.parse::<IpAddr>().ok().map(ipnet::IpNet::from));
+        let remedy = "write an address or a network such as 10.0.0.0/8";
+        parsed.ok_or(ConfigError::Value { name: "trusted-proxy", value, remedy })
+    };
+    Ok(TrustedProxies::new(values.into_iter().map(network).collect::<Result<_, _>>()?))
 }
 
 /// The value of a flag that takes one of a few words; the first is the default.
@@ -347,6 +369,7 @@ mod tests {
         assert!(with(|a| a.delivery_interval = Some("5 parsecs".into())).contains("such as 30s"));
         assert!(with(|a| a.delivery_interval = Some("0s".into())).contains("1s to 1h"));
         assert!(with(|a| a.upstream = vec!["moto:5000".into()]).contains("http://HOST"));
+        assert!(with(|a| a.trusted_proxy = vec!["10.0.0.0/99".into()]).contains("10.0.0.0/8"));
         assert!(with(|a| a.tls_cert = Some("x".into())).contains("both or neither"));
         let public = with(|a| (a.auth, a.listen) = (Some("trust".into()), "0.0.0.0:80".parse().ok()));
         assert!(public.contains("loopback"));

@@ -54,6 +54,7 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         own: nobody,
         metrics: capture::Metrics::default(),
         tls: None,
+        trusted_proxies: capture::TrustedProxies::default(),
         threads: 1,
     })?;
 

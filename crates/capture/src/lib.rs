@@ -46,6 +46,6 @@ pub use identities::{Identities, KnownIdentities, Lesson, Listener};
 pub use local::{Answer, Body, BoxError, Local, LocalCall};
 pub use metrics::Metrics;
 pub use opened::Opened;
-pub use proxy::{Audit, Bound, Edge, Routes, RoutesError, Running, Upstream, UpstreamError};
+pub use proxy::{Audit, Bound, Edge, Routes, RoutesError, Running, TrustedProxies, Upstream, UpstreamError};
 pub use recorder::{Recorder, RecorderConfig};
 pub use verdict::{Reason, Verdict};

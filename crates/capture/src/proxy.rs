@@ -14,6 +14,7 @@ mod buffers;
 mod connection;
 mod edge;
 mod http2;
+mod origin;
 mod recording;
 mod relay;
 mod routes;
@@ -21,6 +22,7 @@ mod tee;
 mod upstream;
 
 pub use edge::{Bound, Edge, Running};
+pub use origin::TrustedProxies;
 pub use recording::Audit;
 pub use routes::{Routes, RoutesError};
 pub use upstream::{Upstream, UpstreamError};

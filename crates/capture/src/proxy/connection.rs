@@ -84,20 +84,22 @@ where
                 return linger(&mut client).await;
             }
         };
+        let forwarded = forwarded_peer(&head, &peer, worker);
+        let peer = forwarded.as_ref().unwrap_or(&peer);
         let opened = head.view(|request| worker.recording.recorder.open(&request));
         let destination = worker.routes.destination(head.path_and_query().0, opened.service);
         let next = match destination {
-            Destination::Own => answer::own(&mut client, &mut inbound, &head, &peer, worker).await,
+            Destination::Own => answer::own(&mut client, &mut inbound, &head, peer, worker).await,
             _ if !worker.recording.may_act() => answer::not_durable(&mut client, &head, &opened).await,
-            Destination::Local => answer::local(&mut client, &mut inbound, &head, opened, &peer, worker).await,
+            Destination::Local => answer::local(&mut client, &mut inbound, &head, opened, peer, worker).await,
             Destination::Upstream(index) => match worker.pools.get(index) {
-                Some(pool) => forward(&mut client, &mut inbound, &head, &opened, &peer, worker, pool).await,
+                Some(pool) => forward(&mut client, &mut inbound, &head, &opened, peer, worker, pool).await,
                 None => Next::Abort,
             },
             Destination::Nobody => {
                 let taken = take_in(&mut client, &mut inbound, &head, opened.request_body()).await;
                 let refusal = Refusal { status: 503, message: NOBODY, failure: Failure::Unreachable };
-                answer::refuse(&mut client, &head, &opened, &peer, worker, taken, refusal).await
+                answer::refuse(&mut client, &head, &opened, peer, worker, taken, refusal).await
             }
         };
         match next {
@@ -107,6 +109,20 @@ where
             Next::Abort => return,
         }
     }
+}
+
+/// The caller behind a trusted proxy, where the request names one.
+fn forwarded_peer(head: &RequestHead, peer: &Peer, worker: &Worker) -> Option<Peer> {
+    if !worker.trusted_proxies.trusts(peer.address) {
+        return None;
+    }
+    let lines: Vec<&[u8]> = head
+        .headers()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"))
+        .map(|(_, value)| value)
+        .collect();
+    let address = worker.trusted_proxies.caller(peer.address, lines.into_iter());
+    (address != peer.address).then(|| Peer { address, tls: peer.tls.clone() })
 }
 
 /// Carries one exchange to an upstream and back.

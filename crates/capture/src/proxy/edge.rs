@@ -2,6 +2,7 @@
 
 use super::connection;
 use super::http2;
+use super::origin::{self, Preamble, TrustedProxies};
 use super::recording::{Audit, Peer, Recording};
 use super::routes::Routes;
 use super::upstream::Pool;
@@ -28,6 +29,8 @@ const BACKLOG: i32 = 4096;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after `accept` failed, typically for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Pause while a PROXY header is still coming in.
+const PREAMBLE_PAUSE: Duration = Duration::from_millis(2);
 /// How often a draining thread looks whether its connections have ended.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 
@@ -50,6 +53,8 @@ pub struct Edge {
     pub metrics: Metrics,
     /// How to speak TLS to clients; `None` for plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Whose word about a caller's address is believed.
+    pub trusted_proxies: TrustedProxies,
     /// Number of event loops.
     pub threads: usize,
 }
@@ -136,6 +141,7 @@ pub(super) struct Worker {
     pub(super) pools: Vec<Pool>,
     pub(super) local: Arc<dyn Local>,
     pub(super) own: Arc<dyn Local>,
+    pub(super) trusted_proxies: TrustedProxies,
     draining: AtomicBool,
     connections: Mutex<HashMap<usize, Open>>,
     next_connection: AtomicUsize,
@@ -160,6 +166,7 @@ impl Worker {
             routes: edge.routes.clone(),
             local: Arc::clone(&edge.local),
             own: Arc::clone(&edge.own),
+            trusted_proxies: edge.trusted_proxies.clone(),
             draining: AtomicBool::new(false),
             connections: Mutex::default(),
             next_connection: AtomicUsize::new(0),
@@ -229,12 +236,21 @@ impl Worker {
     /// Finds out what the connection speaks and serves it.
     async fn converse(
         self: &Arc<Self>,
-        stream: TcpStream,
+        mut stream: TcpStream,
         address: SocketAddr,
         acceptor: Option<TlsAcceptor>,
         idle: &AtomicBool,
     ) {
-        let address = address.ip().to_canonical();
+        let mut address = address.ip().to_canonical();
+        if self.trusted_proxies.trusts(address) {
+            match tokio::time::timeout(HANDSHAKE_TIMEOUT, read_preamble(&mut stream)).await {
+                Ok(Ok(caller)) => address = caller.unwrap_or(address),
+                _ => {
+                    self.recording.metrics.bad_requests.inc();
+                    return;
+                }
+            }
+        }
         let Some(acceptor) = acceptor else {
             let peer = Peer { address, tls: None };
             return self.speak(stream, peer, false, idle).await;
@@ -258,6 +274,32 @@ impl Worker {
             http2::serve(stream, first.freeze(), peer, Arc::clone(self), idle).await;
         } else {
             connection::serve(stream, first, peer, self, idle).await;
+        }
+    }
+}
+
+/// Takes the PROXY header, if there is one, off the beginning of a connection; the caller's address, if it gives one.
+async fn read_preamble(stream: &mut TcpStream) -> io::Result<Option<std::net::IpAddr>> {
+    let mut bytes = vec![0u8; origin::HEADER_MAX_BYTES];
+    let mut seen = 0;
+    loop {
+        let peeked = stream.peek(&mut bytes).await?;
+        match origin::preamble(&bytes[..peeked]) {
+            Preamble::None => return Ok(None),
+            Preamble::Header { len, caller } => {
+                tokio::io::AsyncReadExt::read_exact(stream, &mut bytes[..len]).await?;
+                return Ok(caller);
+            }
+            // A proxy that only tries whether the port is open says nothing and closes.
+            Preamble::Incomplete if peeked == 0 => return Ok(None),
+            Preamble::Incomplete if peeked < bytes.len() => {
+                // Peeking again would not wait: the bytes that are there stay there.
+                if peeked == seen {
+                    tokio::time::sleep(PREAMBLE_PAUSE).await;
+                }
+                seen = peeked;
+            }
+            Preamble::Incomplete | Preamble::Malformed => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
 }

@@ -103,6 +103,12 @@ impl Recording {
                 }
             };
         }
+        if !appended.is_queued() {
+            // To wait for room would gather waiting records without bound.
+            self.metrics.events_lost.inc_by(receipt.events);
+            tracing::warn!(events = receipt.events, "record lost: the journal is behind");
+            return Ok(());
+        }
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
             match appended.await {
