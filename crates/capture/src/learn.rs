@@ -103,6 +103,7 @@ fn assumed_role<'t>(
         source_identity: source_identity
             .map(str::to_owned)
             .or_else(|| inherited.and_then(|context| context.source_identity.clone())),
+        ..SessionContext::default()
     };
     let identity = Identity {
         principal_id: Some(id.to_owned()),

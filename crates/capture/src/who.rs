@@ -130,7 +130,9 @@ pub(crate) fn write(identity: &Identity, out: &mut Json) {
         if let Some(issuer) = &context.session_issuer {
             out.key("sessionIssuer");
             out.open_object();
-            out.text_member("type", &issuer.issuer_type);
+            if !issuer.issuer_type.is_empty() {
+                out.text_member("type", &issuer.issuer_type);
+            }
             member("principalId", &issuer.principal_id, out);
             member("arn", &issuer.arn, out);
             member("accountId", &issuer.account_id, out);
@@ -155,10 +157,37 @@ pub(crate) fn write(identity: &Identity, out: &mut Json) {
             out.close_object();
         }
         member("sourceIdentity", &context.source_identity, out);
+        member("ec2RoleDelivery", &context.ec2_role_delivery, out);
+        member("assumedRoot", &context.assumed_root, out);
+        member("signInSessionArn", &context.sign_in_session_arn, out);
         out.close_object();
     }
     member("invokedBy", &identity.invoked_by, out);
     member("identityProvider", &identity.identity_provider, out);
+    if let Some(user) = &identity.on_behalf_of {
+        out.key("onBehalfOf");
+        out.open_object();
+        member("userId", &user.user_id, out);
+        member("identityStoreArn", &user.identity_store_arn, out);
+        out.close_object();
+    }
+    member("credentialId", &identity.credential_id, out);
+    if let Some(scope) = &identity.in_scope_of {
+        out.key("inScopeOf");
+        out.open_object();
+        member("sourceArn", &scope.source_arn, out);
+        member("sourceAccount", &scope.source_account, out);
+        member("issuerType", &scope.issuer_type, out);
+        member("credentialsIssuedTo", &scope.credentials_issued_to, out);
+        member("credentialsIssuedToVersion", &scope.credentials_issued_to_version, out);
+        out.close_object();
+    }
+    if let Some(delegate) = &identity.invoked_by_delegate {
+        out.key("invokedByDelegate");
+        out.open_object();
+        member("accountId", &delegate.account_id, out);
+        out.close_object();
+    }
     out.close_object();
 }
 
@@ -182,7 +211,9 @@ fn type_name(kind: IdentityType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event::{SessionAttributes, SessionContext, SessionIssuer, WebIdFederationData};
+    use event::{
+        InScopeOf, InvokedByDelegate, OnBehalfOf, SessionAttributes, SessionContext, SessionIssuer, WebIdFederationData,
+    };
 
     #[test]
     fn an_identity_is_written_as_it_serialises_itself() {
@@ -211,9 +242,22 @@ mod tests {
                     mfa_authenticated: "true".to_owned(),
                 }),
                 source_identity: text("me"),
+                ec2_role_delivery: text("2.0"),
+                assumed_root: text("true"),
+                sign_in_session_arn: text("arn:aws:signin"),
             }),
             invoked_by: text("x.amazonaws.com"),
             identity_provider: text("idp"),
+            on_behalf_of: Some(OnBehalfOf { user_id: text("u"), identity_store_arn: text("store") }),
+            credential_id: text("c"),
+            in_scope_of: Some(InScopeOf {
+                source_arn: text("s"),
+                source_account: text("1"),
+                issuer_type: text("AWS::Lambda::Function"),
+                credentials_issued_to: text("f"),
+                credentials_issued_to_version: text("v"),
+            }),
+            invoked_by_delegate: Some(InvokedByDelegate { account_id: text("2") }),
         };
         for identity in [full, Identity::anonymous(), Identity::of_type(IdentityType::Unknown)] {
             let mut out = Json::default();

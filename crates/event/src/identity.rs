@@ -1,6 +1,6 @@
 //! Who made a call: the `userIdentity` element (`reference/event-record.md`, section 3).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// `userIdentity.type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,8 +31,9 @@ pub enum IdentityType {
     Unknown,
 }
 
-/// One `userIdentity` element, serialised in the member order of real log files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One `userIdentity` element, serialised in the member order of real log files. The objects without members that stood in
+/// records before version 1.09 are read as absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
     /// What kind of principal this is. `None` only in service events.
@@ -54,7 +55,7 @@ pub struct Identity {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user_name: Option<String>,
     /// Present for temporary credentials.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "unless_empty")]
     pub session_context: Option<SessionContext>,
     /// DNS name of the AWS service that made the call with this principal's authority.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -62,6 +63,69 @@ pub struct Identity {
     /// The external identity provider of SAML and web identities.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub identity_provider: Option<String>,
+    /// The Identity Center user for whom the call was made.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "unless_empty")]
+    pub on_behalf_of: Option<OnBehalfOf>,
+    /// Which bearer token was used; only for requests with one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub credential_id: Option<String>,
+    /// The function or instance to which the credentials were issued.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "unless_empty")]
+    pub in_scope_of: Option<InScopeOf>,
+    /// The account that calls with temporary delegation.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "unless_empty")]
+    pub invoked_by_delegate: Option<InvokedByDelegate>,
+}
+
+/// `userIdentity.onBehalfOf`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OnBehalfOf {
+    /// Id of the user in the identity store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// ARN of the identity store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_store_arn: Option<String>,
+}
+
+/// `userIdentity.inScopeOf`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InScopeOf {
+    /// ARN of the resource that asked for the credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_arn: Option<String>,
+    /// Account of that resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_account: Option<String>,
+    /// Such as `AWS::Lambda::Function`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer_type: Option<String>,
+    /// ARN of the function or instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_issued_to: Option<String>,
+    /// Version of the function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_issued_to_version: Option<String>,
+}
+
+/// `userIdentity.invokedByDelegate`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InvokedByDelegate {
+    /// Account of the delegate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+}
+
+/// Reads an object; one without members is none (`reference/event-record.md` §3.1: until 1.08 such stood there).
+fn unless_empty<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default + PartialEq,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.filter(|value| *value != T::default()))
 }
 
 /// `userIdentity.sessionContext`.
@@ -69,25 +133,34 @@ pub struct Identity {
 #[serde(rename_all = "camelCase")]
 pub struct SessionContext {
     /// Who issued the session; absent for MFA sessions of users since event version 1.09.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "unless_empty")]
     pub session_issuer: Option<SessionIssuer>,
     /// Where a web identity came from.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "unless_empty")]
     pub web_id_federation_data: Option<WebIdFederationData>,
     /// When the session began and whether with MFA.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "unless_empty")]
     pub attributes: Option<SessionAttributes>,
     /// The `SourceIdentity` carried through role chains.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source_identity: Option<String>,
+    /// How an instance got the credentials: `"1.0"` (IMDSv1) or `"2.0"` (IMDSv2).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ec2_role_delivery: Option<String>,
+    /// `"true"` for sessions of AssumeRoot.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub assumed_root: Option<String>,
+    /// The sign-in session behind keys of `aws login`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sign_in_session_arn: Option<String>,
 }
 
 /// `sessionContext.sessionIssuer`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SessionIssuer {
     /// `Root`, `IAMUser` or `Role`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub issuer_type: String,
     /// Unique id of the issuer, where known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -104,8 +177,8 @@ pub struct SessionIssuer {
 }
 
 /// `sessionContext.webIdFederationData`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct WebIdFederationData {
     /// ARN or host name of the identity provider.
     pub federated_provider: String,
@@ -114,8 +187,8 @@ pub struct WebIdFederationData {
 }
 
 /// `sessionContext.attributes`: strings, as CloudTrail writes them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SessionAttributes {
     /// ISO time, UTC seconds, when the session was created.
     pub creation_date: String,
@@ -126,17 +199,7 @@ pub struct SessionAttributes {
 impl Identity {
     /// An identity of which only the type is known.
     pub fn of_type(identity_type: IdentityType) -> Identity {
-        Identity {
-            identity_type: Some(identity_type),
-            principal_id: None,
-            arn: None,
-            account_id: None,
-            access_key_id: None,
-            user_name: None,
-            session_context: None,
-            invoked_by: None,
-            identity_provider: None,
-        }
+        Identity { identity_type: Some(identity_type), ..Identity::default() }
     }
 
     /// A user of this account.
@@ -158,5 +221,42 @@ impl Identity {
             account_id: Some("ANONYMOUS_PRINCIPAL".to_owned()),
             ..Identity::of_type(IdentityType::AWSAccount)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Identity {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn every_member_reads_back_in_its_place() {
+        let full = concat!(
+            r#"{"type":"AssumedRole","principalId":"AROA:s","arn":"a","accountId":"1","accessKeyId":"ASIA","userName":"u","#,
+            r#""sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROA","arn":"r","accountId":"1","userName":"n"},"#,
+            r#""webIdFederationData":{"federatedProvider":"p","attributes":{"p:aud":"x"}},"#,
+            r#""attributes":{"creationDate":"2026-01-15T09:00:00Z","mfaAuthenticated":"false"},"sourceIdentity":"alice","#,
+            r#""ec2RoleDelivery":"2.0","assumedRoot":"true","signInSessionArn":"arn:aws:signin:::session/1"},"#,
+            r#""invokedBy":"cloudformation.amazonaws.com","identityProvider":"idp","#,
+            r#""onBehalfOf":{"userId":"u-1","identityStoreArn":"arn:aws:identitystore::1:identitystore/d-1"},"credentialId":"c","#,
+            r#""inScopeOf":{"sourceArn":"s","sourceAccount":"1","issuerType":"AWS::Lambda::Function","credentialsIssuedTo":"f","credentialsIssuedToVersion":"$LATEST"},"#,
+            r#""invokedByDelegate":{"accountId":"2"}}"#
+        );
+        assert_eq!(serde_json::to_string(&read(full)).unwrap(), full);
+    }
+
+    #[test]
+    fn the_empty_objects_of_old_records_are_absent() {
+        let old = read(
+            r#"{"type":"IAMUser","sessionContext":{"sessionIssuer":{},"webIdFederationData":{},"attributes":{"creationDate":"d","mfaAuthenticated":"true"}}}"#,
+        );
+        assert_eq!(
+            serde_json::to_string(&old).unwrap(),
+            r#"{"type":"IAMUser","sessionContext":{"attributes":{"creationDate":"d","mfaAuthenticated":"true"}}}"#
+        );
+        assert_eq!(read(r#"{"type":"Root","sessionContext":{}}"#), Identity::of_type(IdentityType::Root));
     }
 }

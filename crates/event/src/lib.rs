@@ -18,5 +18,8 @@ mod time;
 pub use category::Category;
 pub use event::{Event, EventError, Resource};
 pub use head::{Field, Head, HeadError};
-pub use identity::{Identity, IdentityType, SessionAttributes, SessionContext, SessionIssuer, WebIdFederationData};
+pub use identity::{
+    Identity, IdentityType, InScopeOf, InvokedByDelegate, OnBehalfOf, SessionAttributes, SessionContext, SessionIssuer,
+    WebIdFederationData,
+};
 pub use time::EventTime;
