@@ -13,6 +13,8 @@ use aws::{Catalog, Operation, Protocol, Request, Service, recognise};
 /// Of a request, and of a result that the record shows. More than the caps of §2 let a record hold, and less than a
 /// proxy under load would feel.
 const BODY: usize = 1 << 20;
+/// Of a `DeleteObjects` call and its answer: a thousand keys of a kilobyte each, and what belongs to them.
+const KEYS_BODY: usize = 2 << 20;
 /// Of an error: it is short, or it is not one.
 const ERROR_BODY: usize = 64 << 10;
 
@@ -66,6 +68,11 @@ impl Call {
             None if request.method.eq_ignore_ascii_case("OPTIONS") => Err(Reason::NotACall),
             None => Err(Reason::UnknownService),
         }
+    }
+
+    /// The call of another operation of the same service.
+    pub(crate) fn sibling(&self, operation: &str) -> Option<Call> {
+        Some(Call::new(self.service, self.service.operation(operation)?, self.protocol))
     }
 
     /// Whether the call is S3's, which records in its own way.
@@ -152,8 +159,12 @@ fn is_form(head: &Request<'_>) -> bool {
 fn request_body(call: &Call) -> Keep {
     let input = call.operation.input();
     let opaque = input.and_then(|input| input.payload()).is_some_and(is_opaque);
-    let s3_data = call.service.name() == "s3" && call.data.is_some() && call.operation.name() != "DeleteObjects";
-    if opaque || s3_data { Keep::Nothing } else { Keep::UpTo(BODY) }
+    match (call.service.name(), call.operation.name()) {
+        ("s3", "DeleteObjects") => Keep::UpTo(KEYS_BODY),
+        ("s3", _) if call.data.is_some() => Keep::Nothing,
+        _ if opaque => Keep::Nothing,
+        _ => Keep::UpTo(BODY),
+    }
 }
 
 /// For success; errors are always kept.
@@ -166,6 +177,7 @@ fn response_body(call: &Call) -> Keep {
     match call.service.name() {
         // These two say in their body whether a call that began as a success failed after all.
         "s3" if matches!(call.operation.name(), "CompleteMultipartUpload" | "CopyObject") => Keep::UpTo(ERROR_BODY),
+        "s3" if call.operation.name() == "DeleteObjects" => Keep::UpTo(KEYS_BODY),
         "s3" => Keep::Nothing,
         // Which key it was, often only the answer says.
         "kms" => Keep::UpTo(ERROR_BODY),

@@ -1,9 +1,14 @@
 //! The record, member by member in the order of real log files (`reference/event-record.md` §1).
 
+mod accounts;
+mod additional;
+mod deleted;
+
 use crate::call::Call;
+use crate::compose::deleted::DeletedKey;
 use crate::decode::content_decoded;
 use crate::error::{self, Failed};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Failure};
 use crate::manner::Said;
 use crate::opened::Opened;
 use crate::params::{self, Body, Direction, Written};
@@ -28,18 +33,33 @@ pub(crate) fn records(recorder: &Recorder, opened: &Opened, exchange: &Exchange<
     }
 }
 
-/// All that is known of an exchange before its record is written.
+/// All that is known of an exchange before a record of it is written.
+#[derive(Clone, Copy)]
 struct Record<'e> {
     recorder: &'e Recorder,
     exchange: &'e Exchange<'e>,
     call: Call,
-    credential: Option<Credential<'e>>,
+    credential: Option<&'e Credential<'e>>,
     caller: &'e Identity,
-    region: Cow<'e, str>,
-    failed: Option<Failed>,
+    region: &'e str,
+    failed: Option<&'e Failed>,
     body: &'e Body<'e>,
     raw_body: &'e [u8],
     answer: &'e Body<'e>,
+    request_id: &'e str,
+    /// `recipientAccountId`: whose copy of the record this is.
+    recipient: &'e str,
+    /// What joins the two copies of a cross-account action, and which of them this is.
+    shared: Option<(uuid::Uuid, Side)>,
+    /// The key that this record is about, of the many that one call deletes.
+    deleted: Option<&'e DeletedKey<'e>>,
+}
+
+/// Whose copy of the record of a cross-account action (`reference/event-record.md` §6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Caller,
+    Owner,
 }
 
 impl Record<'_> {
@@ -47,7 +67,9 @@ impl Record<'_> {
         let request = &exchange.request;
         let encoding = request.headers.get("content-encoding");
         let kept = exchange.request_body;
-        let (raw_body, whole) = content_decoded(kept.bytes, kept.is_whole(), encoding);
+        // Of a request that was given up nobody knows how it would have ended.
+        let given_up = exchange.failure == Some(Failure::ClientGone) && exchange.response.is_none();
+        let (raw_body, whole) = content_decoded(kept.bytes, kept.is_whole() && !given_up, encoding);
         let call = Call::identify(recorder.catalog, opened, request, &raw_body)?;
         let needs_body = opened.request_body.limit() > 0;
         let body = if needs_body { Body::decode(&call, &raw_body, whole, Direction::Request) } else { Body::Empty };
@@ -81,45 +103,121 @@ impl Record<'_> {
             teach(recorder, &call, &caller, credential.as_ref(), exchange, &body, &answer);
         }
         let region = region(recorder, &call, credential.as_ref());
+        let given = request_id(exchange, &answer);
+        let mut made = uuid::Uuid::encode_buffer();
         let record = Record {
             recorder,
             exchange,
             call,
-            credential: credential.clone(),
+            credential: credential.as_ref(),
             caller: identity,
-            region,
-            failed,
+            region: &region,
+            failed: failed.as_ref(),
             body: &body,
             raw_body: &raw_body,
             answer: &answer,
+            request_id: match given {
+                Some(id) => id,
+                None => random_id(recorder).hyphenated().encode_lower(&mut made),
+            },
+            recipient: &recorder.config.account_id,
+            shared: None,
+            deleted: None,
         };
-        let json = record.write();
-        // The writer writes valid records; one that is not would be a defect here, and is counted, not lost in silence.
-        Event::from_json(json.into()).map(|event| vec![event]).map_err(|_| Reason::Malformed)
+        let mut events = Vec::with_capacity(1);
+        let owner = caller.known().and_then(|caller| record.owner(caller));
+        record.copies(owner.as_deref(), &mut events)?;
+        record.of_each_key(owner.as_deref(), &mut events)?;
+        Ok(events)
     }
 
-    fn write(&self) -> Vec<u8> {
+    /// The account of the resource, if it is certain and not the caller's.
+    fn owner(&self, caller: &Identity) -> Option<String> {
+        let house = &self.recorder.config.account_id;
+        let bucket = self.call.service.name() == "s3"
+            && !s3::has_no_bucket(&self.call, self.failed.map(|failed| failed.code.as_str()))
+            && s3::Address::of(&self.call, &self.exchange.request).bucket.is_some();
+        accounts::owner(&self.call, caller, self.exchange, self.body, house, bucket)
+    }
+
+    /// One record, or the caller's and the owner's.
+    fn copies(self, owner: Option<&str>, events: &mut Vec<Event>) -> Result<(), Reason> {
+        let Some(owner) = owner else {
+            events.push(self.event()?);
+            return Ok(());
+        };
+        let recipient = self.caller.account_id.as_deref().unwrap_or(self.recipient);
+        if accounts::is_of_caller_only(&self.call, self.failed.is_some_and(|failed| failed.denied)) {
+            events.push(Record { recipient, ..self }.event()?);
+            return Ok(());
+        }
+        let shared = random_id(self.recorder);
+        events.push(Record { recipient, shared: Some((shared, Side::Caller)), ..self }.event()?);
+        let caller = accounts::reduced(self.caller);
+        let shared = Some((shared, Side::Owner));
+        events.push(Record { recipient: owner, caller: &caller, shared, ..self }.event()?);
+        Ok(())
+    }
+
+    /// Beside the record of a `DeleteObjects` call one for each of its keys.
+    fn of_each_key(self, owner: Option<&str>, events: &mut Vec<Event>) -> Result<(), Reason> {
+        if self.call.service.name() != "s3" || self.call.operation.name() != "DeleteObjects" || self.failed.is_some() {
+            return Ok(());
+        }
+        let Some(call) = self.call.sibling("DeleteObject") else { return Ok(()) };
+        for key in &deleted::keys(self.body, self.answer) {
+            Record { call, deleted: Some(key), failed: key.failed.as_ref(), ..self }.copies(owner, events)?;
+        }
+        Ok(())
+    }
+
+    fn event(&self) -> Result<Event, Reason> {
+        let id = match self.shared {
+            // Copies of one action have ids of the name-based form (§1).
+            Some(_) => uuid::Builder::from_md5_bytes((self.recorder.random)().to_be_bytes()).into_uuid(),
+            None => random_id(self.recorder),
+        };
+        accepted(|extent| self.write(id, extent)).map_err(|fault| {
+            tracing::error!(event_name = self.call.operation.name(), fault, "record lost: it cannot be written");
+            Reason::Malformed
+        })
+    }
+
+    fn write(&self, id: uuid::Uuid, extent: Extent) -> Vec<u8> {
         let mut out = Json::with_capacity(2048);
         out.open_object();
         out.text_member("eventVersion", EVENT_VERSION);
         self.head(&mut out);
         self.failure(&mut out);
-        self.parameters(&mut out);
-        self.elements(&mut out);
-        if self.call.is_s3() {
-            s3::additional(self.exchange, self.credential.as_ref(), &mut out);
+        match extent {
+            Extent::Whole => {
+                self.parameters(&mut out);
+                self.elements(&mut out);
+                limits::additional(&mut out, |out| self.additional(out));
+            }
+            Extent::Reduced => {
+                out.raw("\"requestParameters\":null");
+                out.raw("\"responseElements\":null");
+            }
         }
-        self.ids(&mut out);
+        out.text_member("requestID", limits::text(self.request_id));
+        out.key("eventID");
+        out.text(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
         out.key("readOnly");
         out.bool(self.call.read_only);
-        self.resources(&mut out);
+        if extent == Extent::Whole {
+            self.resources(&mut out);
+        }
         out.text_member("eventType", "AwsApiCall");
         if let Some(version) = self.call.manner.api_version {
             out.text_member("apiVersion", version);
         }
         out.key("managementEvent");
         out.bool(self.call.data.is_none());
-        out.text_member("recipientAccountId", &self.recorder.config.account_id);
+        out.text_member("recipientAccountId", self.recipient);
+        if let Some((shared, _)) = self.shared {
+            out.text_member("sharedEventID", shared.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+        }
         out.text_member("eventCategory", if self.call.data.is_none() { "Management" } else { "Data" });
         self.tls(&mut out);
         out.close_object();
@@ -135,7 +233,7 @@ impl Record<'_> {
         crate::time::write_iso(self.exchange.completed, out);
         out.text_member("eventSource", self.call.service.event_source());
         out.text_member("eventName", &names::event_name(&self.call));
-        out.text_member("awsRegion", &self.region);
+        out.text_member("awsRegion", self.region);
         let mut place = &mut short[..];
         let _ = write!(place, "{}", self.exchange.client.to_canonical());
         let left = place.len();
@@ -151,7 +249,7 @@ impl Record<'_> {
     }
 
     fn failure(&self, out: &mut Json) {
-        let Some(failed) = &self.failed else { return };
+        let Some(failed) = self.failed else { return };
         out.text_member("errorCode", limits::text(&failed.code));
         if let Some(message) = failed.message.as_deref().filter(|_| self.call.manner.said == Said::Message) {
             out.text_member("errorMessage", limits::text(message));
@@ -159,8 +257,12 @@ impl Record<'_> {
     }
 
     fn parameters(&self, out: &mut Json) {
-        let hidden = self.failed.as_ref().is_some_and(|failed| error::hides_parameters(&self.call, failed));
+        let hidden = self.failed.is_some_and(|failed| error::hides_parameters(&self.call, failed));
         limits::object("requestParameters", out, |out| {
+            if let Some(deleted) = self.deleted {
+                s3::key(&self.address(), &self.exchange.request, deleted.version, out);
+                return Written::Members;
+            }
             if hidden || matches!(self.body, Body::Malformed) && !self.call.is_s3() {
                 return Written::Members;
             }
@@ -185,7 +287,7 @@ impl Record<'_> {
 
     fn elements(&self, out: &mut Json) {
         limits::object("responseElements", out, |out| {
-            if let Some(failed) = &self.failed {
+            if let Some(failed) = self.failed {
                 if self.call.manner.said == Said::Response
                     && !self.call.read_only
                     && let Some(message) = &failed.message
@@ -213,47 +315,45 @@ impl Record<'_> {
         });
     }
 
-    fn ids(&self, out: &mut Json) {
-        let mut buffer = uuid::Uuid::encode_buffer();
-        let random =
-            |recorder: &Recorder| uuid::Builder::from_random_bytes((recorder.random)().to_be_bytes()).into_uuid();
-        match self.request_id() {
-            Some(id) => out.text_member("requestID", limits::text(id)),
-            None => out.text_member("requestID", random(self.recorder).hyphenated().encode_lower(&mut buffer)),
+    /// The members of `additionalEventData`.
+    fn additional(&self, out: &mut Json) {
+        if self.call.is_s3() {
+            return s3::additional(self.exchange, self.credential, self.deleted.is_none(), out);
         }
-        out.text_member("eventID", random(self.recorder).hyphenated().encode_lower(&mut buffer));
+        if self.failed.is_none() {
+            additional::members(&self.call, self.exchange, self.place(), self.answer, out);
+        }
     }
 
-    /// The id that the called service gave the request: in a header, or else in an XML answer.
-    fn request_id(&self) -> Option<&str> {
-        let headers = self.exchange.response.as_ref()?.headers;
-        let header = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"]
-            .into_iter()
-            .find_map(|name| headers.get(name));
-        let in_body = || {
-            let root = self.answer.root()?;
-            let metadata = root.child("ResponseMetadata").unwrap_or(root);
-            let id = ["RequestId", "requestId", "RequestID"].into_iter().find_map(|name| metadata.child(name))?;
-            id.text()
-        };
-        header.or_else(in_body).filter(|id| !id.is_empty())
+    fn place(&self) -> Place<'_> {
+        Place { region: self.region, account: &self.recorder.config.account_id }
+    }
+
+    /// The bucket and key that this record is about.
+    fn address(&self) -> s3::Address<'_> {
+        let address = s3::Address::of(&self.call, &self.exchange.request);
+        match self.deleted {
+            Some(deleted) => s3::Address { key: Some(Cow::Borrowed(deleted.key)), ..address },
+            None => address,
+        }
     }
 
     fn resources(&self, out: &mut Json) {
-        let error = self.failed.as_ref();
+        let error = self.failed;
         let account = &self.recorder.config.account_id;
         if self.call.service.name() == "s3" {
             if !s3::has_no_bucket(&self.call, error.map(|failed| failed.code.as_str())) {
-                s3::resources(&self.call, &s3::Address::of(&self.call, &self.exchange.request), account, out);
+                let hidden = self.shared.is_some_and(|(_, side)| side == Side::Caller);
+                let owner = if hidden { "HIDDEN_DUE_TO_SECURITY_REASONS" } else { account };
+                s3::resources(&self.call, &self.address(), owner, out);
             }
             return;
         }
         if error.is_some_and(|failed| failed.denied || error::hides_parameters(&self.call, failed)) {
             return;
         }
-        let place = Place { region: &self.region, account };
         let answer = self.answer.root().filter(|_| error.is_none());
-        resources::write(&self.call, place, &self.exchange.request, self.body.root(), answer, out);
+        resources::write(&self.call, self.place(), &self.exchange.request, self.body.root(), answer, out);
     }
 
     fn tls(&self, out: &mut Json) {
@@ -270,6 +370,45 @@ impl Record<'_> {
         }
         out.close_object();
     }
+}
+
+/// How much of a call its record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Who called what and how it ended, without parameters, results, additional data and resources.
+    Reduced,
+}
+
+/// The record that `write` makes. What is no valid JSON or too large (which would be a defect of the writer) is written
+/// again, reduced: a call is not lost for the way in which it is told.
+fn accepted(mut write: impl FnMut(Extent) -> Vec<u8>) -> Result<Event, &'static str> {
+    let event = |json: Vec<u8>| match json.len() {
+        0..=limits::EVENT => Event::from_json(json.into()).map_err(|_| "not a record"),
+        _ => Err("too large"),
+    };
+    event(write(Extent::Whole)).or_else(|fault| {
+        tracing::error!(fault, "record reduced: it tells who called what, but no details");
+        event(write(Extent::Reduced))
+    })
+}
+
+fn random_id(recorder: &Recorder) -> uuid::Uuid {
+    uuid::Builder::from_random_bytes((recorder.random)().to_be_bytes()).into_uuid()
+}
+
+/// The id that the called service gave the request: in a header, or else in an XML answer.
+fn request_id<'e>(exchange: &Exchange<'e>, answer: &'e Body<'_>) -> Option<&'e str> {
+    let headers = exchange.response.as_ref()?.headers;
+    let header =
+        ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"].into_iter().find_map(|name| headers.get(name));
+    let in_body = || {
+        let root = answer.root()?;
+        let metadata = root.child("ResponseMetadata").unwrap_or(root);
+        let id = ["RequestId", "requestId", "RequestID"].into_iter().find_map(|name| metadata.child(name))?;
+        id.text()
+    };
+    header.or_else(in_body).filter(|id| !id.is_empty())
 }
 
 fn text(buffer: &[u8], length: usize) -> &str {
@@ -302,4 +441,24 @@ fn region<'e>(recorder: &'e Recorder, call: &Call, credential: Option<&Credentia
     named
         .filter(|region| !region.is_empty() && !region.contains(['*', ',']))
         .unwrap_or(Cow::Borrowed(&recorder.config.region))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_told_whole_is_told_reduced() {
+        const REDUCED: &str = r#"{"eventTime":"2026-01-15T10:02:03Z","eventSource":"a","eventName":"B"}"#;
+        for whole in ["{\"requestParameters\":{\"a\":01}}".to_owned(), " ".repeat(limits::EVENT + 1)] {
+            let mut asked = Vec::new();
+            let event = accepted(|extent| {
+                asked.push(extent);
+                if extent == Extent::Whole { whole.clone().into_bytes() } else { REDUCED.into() }
+            });
+            assert_eq!(event.unwrap().json(), REDUCED.as_bytes());
+            assert_eq!(asked, [Extent::Whole, Extent::Reduced]);
+        }
+        assert_eq!(accepted(|_| Vec::new()).map(drop), Err("not a record"));
+    }
 }

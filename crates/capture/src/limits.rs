@@ -8,6 +8,13 @@ const TEXT: usize = 1024;
 /// `requestParameters`, `responseElements`: omitted beyond. With both full, a record stays under 256 KB.
 const OBJECT: usize = 100 << 10;
 
+/// `additionalEventData`: omitted beyond.
+const ADDITIONAL: usize = 28 << 10;
+/// `resources`: no more entries beyond. What is left to an event is enough for these and for what is in every record.
+const RESOURCES: usize = 16 << 10;
+/// The whole event.
+pub(crate) const EVENT: usize = 256 << 10;
+
 /// A text, cut at a character if it is too long.
 pub(crate) fn text(text: &str) -> &str {
     match text.get(..TEXT) {
@@ -50,6 +57,41 @@ pub(crate) fn object(key: &'static str, out: &mut Json, members: impl FnOnce(&mu
     }
 }
 
+/// Writes `additionalEventData` with its key: nothing when it has no members, and only that it is omitted when it is too
+/// large.
+pub(crate) fn additional(out: &mut Json, members: impl FnOnce(&mut Json)) {
+    let mark = out.len();
+    out.key("additionalEventData");
+    out.open_object();
+    let empty = out.len();
+    members(out);
+    match out.len() - empty {
+        0 => return out.rewind(mark),
+        size if size > ADDITIONAL => {
+            out.rewind(empty);
+            out.key("omitted");
+            out.bool(true);
+        }
+        _ => {}
+    }
+    out.close_object();
+}
+
+/// Writes `resources` with its key: nothing when there are none, and as many entries as there is room for. Entries are
+/// flat objects.
+pub(crate) fn resources(out: &mut Json, entries: impl FnOnce(&mut Json)) {
+    let mark = out.len();
+    out.key("resources");
+    out.open_list();
+    let empty = out.len();
+    entries(out);
+    out.cut_list(empty, RESOURCES);
+    if out.len() == empty {
+        return out.rewind(mark);
+    }
+    out.close_list();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +116,40 @@ mod tests {
             r#"{"requestParameters":{"omitted":true,"originalSize":102407,"reason":"requestParameters too large"}}"#
         );
         assert!(written(|_| Written::Omitted).contains("not captured whole"));
+    }
+
+    #[test]
+    fn additional_data_is_left_out_or_omitted() {
+        let written = |text: Option<String>| {
+            let mut out = Json::default();
+            out.open_object();
+            additional(&mut out, |out| text.iter().for_each(|text| out.text_member("a", text)));
+            out.close_object();
+            String::from_utf8(out.into_bytes()).unwrap()
+        };
+        assert_eq!(written(None), "{}");
+        assert_eq!(written(Some("b".into())), r#"{"additionalEventData":{"a":"b"}}"#);
+        assert_eq!(written(Some("b".repeat(ADDITIONAL))), r#"{"additionalEventData":{"omitted":true}}"#);
+    }
+
+    #[test]
+    fn resources_are_as_many_as_fit() {
+        let written = |names: &[&str]| {
+            let mut out = Json::default();
+            resources(&mut out, |out| {
+                for name in names {
+                    out.open_object();
+                    out.text_member("ARN", name);
+                    out.close_object();
+                }
+            });
+            String::from_utf8(out.into_bytes()).unwrap()
+        };
+        assert_eq!(written(&[]), "");
+        assert_eq!(written(&["a", "b"]), r#""resources":[{"ARN":"a"},{"ARN":"b"}]"#);
+        let long = "},{\"".repeat(4000);
+        assert!(written(&["a", &long, "b"]) == r#""resources":[{"ARN":"a"}]"#);
+        assert!(written(&[&long]).is_empty());
     }
 
     #[test]

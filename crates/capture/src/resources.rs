@@ -127,11 +127,7 @@ pub(crate) fn write(
     response: Option<NodeRef<'_, '_>>,
     out: &mut Json,
 ) {
-    let mark = out.len();
-    out.key("resources");
-    out.open_list();
-    let empty = out.len();
-    match call.service.name() {
+    crate::limits::resources(out, |out| match call.service.name() {
         "kms" => kms(call, place, body, response, out),
         "dynamodb" | "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
         "sqs" if call.data.is_some() => queue(place, body, out),
@@ -148,12 +144,7 @@ pub(crate) fn write(
             };
             ROWS.iter().filter(covers).for_each(|row| entries(row, call, place, request, body, out));
         }
-    }
-    if out.len() == empty {
-        out.rewind(mark);
-    } else {
-        out.close_list();
-    }
+    });
 }
 
 /// At most so many entries of one row: lists of names can be long.
@@ -200,6 +191,15 @@ fn unqualified<'a>(row: &Row, arn: &'a str) -> &'a str {
     }
     let end = arn.match_indices(':').nth(6).map_or(arn.len(), |(at, _)| at);
     arn.get(..end).unwrap_or(arn)
+}
+
+/// The ARN of a function that was named by its name or its ARN.
+pub(crate) fn function_arn(place: Place<'_>, name: &str) -> String {
+    match ROWS.iter().find(|row| row.service == "lambda") {
+        Some(row) if name.starts_with("arn:") => unqualified(row, name).to_owned(),
+        Some(row) => filled(row.arn, place, "FunctionName", name),
+        None => name.to_owned(),
+    }
 }
 
 fn entry(row: &Row, place: Place<'_>, arn: &str, out: &mut Json) {

@@ -66,6 +66,21 @@ pub(crate) fn request(
     content(call, body, raw_body, out)
 }
 
+/// Writes the members of `requestParameters` of one key of a `DeleteObjects` call.
+pub(crate) fn key(address: &Address<'_>, request: &Request<'_>, version: Option<&str>, out: &mut Json) {
+    let members = [
+        ("bucketName", address.bucket.as_deref()),
+        ("key", address.key.as_deref()),
+        ("Host", request.host()),
+        ("versionId", version),
+    ];
+    for (name, value) in members {
+        if let Some(value) = value {
+            out.text_member(name, value);
+        }
+    }
+}
+
 /// Every parameter under its own name as text, but what proves the caller.
 fn queries(request: &Request<'_>, out: &mut Json) {
     let unshown = |name: &str| {
@@ -141,10 +156,8 @@ pub(crate) fn response(answer: &Headers<'_>, out: &mut Json) {
     }
 }
 
-/// Writes `additionalEventData` with its key (§11).
-pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential<'_>>, out: &mut Json) {
-    out.key("additionalEventData");
-    out.open_object();
+/// Writes the members of `additionalEventData` (§11). `sized` says whether the bytes that passed belong to this record.
+pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential<'_>>, sized: bool, out: &mut Json) {
     if let Some(version) = credential.and_then(|credential| credential.kind.signature_version()) {
         out.text_member("SignatureVersion", version);
     }
@@ -152,7 +165,7 @@ pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential
         out.text_member("CipherSuite", &tls.cipher_suite);
     }
     out.key("bytesTransferredIn");
-    out.number(exchange.request_body.total);
+    out.number(if sized { exchange.request_body.total } else { 0 });
     if let Some(credential) = credential {
         out.text_member("AuthenticationMethod", if credential.kind.is_query() { "QueryString" } else { "AuthHeader" });
     }
@@ -160,15 +173,16 @@ pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential
         out.text_member("x-amz-id-2", id);
     }
     out.key("bytesTransferredOut");
-    out.number(exchange.response.as_ref().map_or(0, |response| response.body.total));
-    out.close_object();
+    out.number(exchange.response.as_ref().filter(|_| sized).map_or(0, |response| response.body.total));
 }
 
 /// Writes `resources` with its key (§10): the object or the prefix, then the bucket.
 pub(crate) fn resources(call: &Call, address: &Address<'_>, account: &str, out: &mut Json) {
     let Some(bucket) = &address.bucket else { return };
-    out.key("resources");
-    out.open_list();
+    crate::limits::resources(out, |out| entries(call, address, bucket, account, out));
+}
+
+fn entries(call: &Call, address: &Address<'_>, bucket: &str, account: &str, out: &mut Json) {
     if call.data.is_some() {
         out.open_object();
         out.text_member("type", call.data.unwrap_or("AWS::S3::Object"));
@@ -183,7 +197,6 @@ pub(crate) fn resources(call: &Call, address: &Address<'_>, account: &str, out: 
     out.text_member("type", "AWS::S3::Bucket");
     out.text_member("ARN", &format!("arn:aws:s3:::{bucket}"));
     out.close_object();
-    out.close_list();
 }
 
 /// Whether the record of a call names no bucket because there was none when the call came.

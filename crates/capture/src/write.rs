@@ -30,6 +30,18 @@ impl Json {
         self.buffer.truncate(mark);
     }
 
+    /// Takes the last of the flat objects that were written behind `start` away, until they have at most `limit` bytes.
+    pub(crate) fn cut_list(&mut self, start: usize, limit: usize) {
+        const BETWEEN: &[u8] = b"},{\"";
+        if self.len() - start <= limit {
+            return;
+        }
+        // Inside a text the quote would be escaped: these bytes stand only between two objects.
+        let room = self.buffer.get(start..start + limit).unwrap_or_default();
+        let end = room.windows(BETWEEN.len()).rposition(|bytes| bytes == BETWEEN).map_or(0, |at| at + 1);
+        self.rewind(start + end);
+    }
+
     /// A comma, unless this is the first thing in its object or list, or the value of a key.
     fn comma(&mut self) {
         if !matches!(self.buffer.last(), None | Some(b'{' | b'[' | b':')) {

@@ -23,6 +23,7 @@ fn scene() -> impl Strategy<Value = Scene> {
         Just(Scene::signed("POST", "/2015-03-31/functions", "lambda")),
         Just(Scene::signed("PUT", "/b?tagging", "s3")),
         Just(Scene::signed("PUT", "/b?policy", "s3")),
+        Just(Scene::signed("POST", "/b?delete", "s3")),
         Just(Scene::signed("POST", "/2013-04-01/hostedzone", "route53")),
         Just(
             Scene::signed("POST", "/service/GraniteServiceVersion20100801/operation/PutMetricAlarm", "monitoring")

@@ -132,6 +132,16 @@ impl Scene {
         )
     }
 
+    /// Plays it and gives all records that come of it.
+    pub(crate) fn records(&self, recorder: &Recorder) -> Vec<Value> {
+        match self.play(recorder) {
+            Verdict::Record(events) => {
+                events.iter().map(|event| serde_json::from_slice(event.json()).expect("JSON")).collect()
+            }
+            Verdict::Unrecorded(reason) => panic!("{reason:?} of {} {}", self.method, self.path),
+        }
+    }
+
     /// Plays it and gives the one record that must come of it.
     pub(crate) fn record(&self, recorder: &Recorder) -> Value {
         match self.play(recorder) {
@@ -155,7 +165,7 @@ pub(crate) fn recorder() -> Recorder {
 pub(crate) fn recorder_of(record_unauthenticated: bool) -> (Recorder, Arc<KnownIdentities>) {
     let known = Arc::new(KnownIdentities::new(100));
     let identity = Identity::iam_user(ACCOUNT, "alice", "AIDAEXAMPLEALICE00001", ALICE);
-    known.learn(Lesson { access_key_id: ALICE.to_owned(), identity, expires: None }, NOW);
+    known.learn(Lesson { access_key_id: ALICE.to_owned(), identity, origins: Vec::new(), expires: None }, NOW);
     let config =
         RecorderConfig { account_id: ACCOUNT.to_owned(), region: "us-east-1".to_owned(), record_unauthenticated };
     let counter = AtomicU64::new(1);
