@@ -9,15 +9,16 @@ use crate::compose::deleted::DeletedKey;
 use crate::decode::content_decoded;
 use crate::error::{self, Failed};
 use crate::exchange::{Exchange, Failure};
+use crate::identities::Principal;
 use crate::manner::Said;
 use crate::opened::Opened;
 use crate::params::{self, Body, Direction, Written};
 use crate::recorder::Recorder;
 use crate::resources::Place;
 use crate::verdict::{Reason, Verdict};
-use crate::who::{self, Caller};
+use crate::who;
 use crate::write::Json;
-use crate::{ec2, learn, limits, names, resources, s3};
+use crate::{chain, ec2, learn, limits, names, resources, s3};
 use aws::{Credential, Protocol};
 use event::{Event, Identity};
 use std::borrow::Cow;
@@ -41,6 +42,8 @@ struct Record<'e> {
     call: Call,
     credential: Option<&'e Credential<'e>>,
     caller: &'e Identity,
+    /// The caller again, with the sessions through which it came, if we know it.
+    principal: Option<&'e Principal>,
     region: &'e str,
     failed: Option<&'e Failed>,
     body: &'e Body<'e>,
@@ -100,7 +103,7 @@ impl Record<'_> {
             (None, _) => return Err(Reason::Unauthenticated),
         };
         if failed.is_none() && call.teaches() {
-            teach(recorder, &call, &caller, credential.as_ref(), exchange, &body, &answer);
+            learn::take_in(recorder, &call, &caller, credential.as_ref(), exchange, &body, &answer);
         }
         let region = region(recorder, &call, credential.as_ref());
         let given = request_id(exchange, &answer);
@@ -111,6 +114,7 @@ impl Record<'_> {
             call,
             credential: credential.as_ref(),
             caller: identity,
+            principal: caller.principal().filter(|_| !refused),
             region: &region,
             failed: failed.as_ref(),
             body: &body,
@@ -318,10 +322,13 @@ impl Record<'_> {
     /// The members of `additionalEventData`.
     fn additional(&self, out: &mut Json) {
         if self.call.is_s3() {
-            return s3::additional(self.exchange, self.credential, self.deleted.is_none(), out);
-        }
-        if self.failed.is_none() {
+            s3::additional(self.exchange, self.credential, self.deleted.is_none(), out);
+        } else if self.failed.is_none() {
             additional::members(&self.call, self.exchange, self.place(), self.answer, out);
+        }
+        // The owner of a resource does not hear through whom another account's session came.
+        if let (Some(principal), None | Some((_, Side::Caller))) = (self.principal, self.shared) {
+            chain::write(principal, out);
         }
     }
 
@@ -413,22 +420,6 @@ fn request_id<'e>(exchange: &Exchange<'e>, answer: &'e Body<'_>) -> Option<&'e s
 
 fn text(buffer: &[u8], length: usize) -> &str {
     buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
-}
-
-fn teach(
-    recorder: &Recorder,
-    call: &Call,
-    caller: &Caller,
-    credential: Option<&Credential<'_>>,
-    exchange: &Exchange<'_>,
-    body: &Body<'_>,
-    answer: &Body<'_>,
-) {
-    let key = credential.map(|credential| credential.access_key_id.as_ref());
-    let at = exchange.completed;
-    if let Some(lesson) = learn::lesson(recorder, call, caller, key, at, body.root(), answer.root()) {
-        recorder.identities.learn(lesson, at);
-    }
 }
 
 /// `awsRegion`: of the credential, or `us-east-1` for what is global (§10.4), or the house's.

@@ -10,6 +10,7 @@
 //! named (`resources.rs`).
 
 mod call;
+mod chain;
 mod classify;
 mod compose;
 mod decode;
@@ -42,7 +43,7 @@ mod who;
 mod write;
 
 pub use exchange::{Captured, Exchange, Failure, Keep, Response, TlsDetails};
-pub use identities::{Identities, KnownIdentities, Lesson, Listener};
+pub use identities::{Change, Identities, KnownIdentities, Lesson, Listener, Principal, Revoked};
 pub use local::{Answer, Body, BoxError, Local, LocalCall};
 pub use metrics::Metrics;
 pub use opened::Opened;

@@ -1,6 +1,7 @@
 //! `userIdentity`: who made a call (`reference/event-record.md` §3).
 
 use crate::call::Call;
+use crate::identities::Principal;
 use crate::params::{Body, result_of};
 use crate::recorder::Recorder;
 use crate::tree::NodeRef;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// A key that we have been told about.
-    Known(Arc<Identity>),
+    Known(Arc<Principal>),
     /// Somebody whose key or token says nothing to us, or a call that needs no signature: recorded as such, never
     /// guessed.
     Stated(Box<Identity>),
@@ -25,7 +26,7 @@ impl Caller {
     /// The identity to write.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         match self {
-            Caller::Known(identity) => Some(identity),
+            Caller::Known(principal) => Some(&principal.identity),
             Caller::Stated(identity) => Some(identity),
             Caller::Nobody => None,
         }
@@ -33,8 +34,13 @@ impl Caller {
 
     /// The identity of a key that we know.
     pub(crate) fn known(&self) -> Option<&Identity> {
+        self.principal().map(|principal| &principal.identity)
+    }
+
+    /// The same, with the sessions through which it came.
+    pub(crate) fn principal(&self) -> Option<&Principal> {
         match self {
-            Caller::Known(identity) => Some(identity),
+            Caller::Known(principal) => Some(principal),
             _ => None,
         }
     }
@@ -56,7 +62,7 @@ pub(crate) fn caller(
             Caller::Stated(Box::new(unknown(recorder, None)))
         }
         Some(credential) => match recorder.identities.resolve(&credential.access_key_id, at) {
-            Some(identity) => Caller::Known(identity),
+            Some(principal) => Caller::Known(principal),
             None => Caller::Stated(Box::new(unknown(recorder, Some(&credential.access_key_id)))),
         },
         None if call.service.name() == "s3" && call.data.is_some() => Caller::Stated(Box::new(Identity::anonymous())),
@@ -110,20 +116,8 @@ fn federated(call: &Call, result: &Body<'_>) -> Option<Identity> {
 
 /// Writes an identity in the member order of real log files, as [`Identity`] serialises itself.
 pub(crate) fn write(identity: &Identity, out: &mut Json) {
-    let member = |key: &str, text: &Option<String>, out: &mut Json| {
-        if let Some(text) = text {
-            out.text_member(key, text);
-        }
-    };
     out.open_object();
-    if let Some(kind) = identity.identity_type {
-        out.text_member("type", type_name(kind));
-    }
-    member("principalId", &identity.principal_id, out);
-    member("arn", &identity.arn, out);
-    member("accountId", &identity.account_id, out);
-    member("accessKeyId", &identity.access_key_id, out);
-    member("userName", &identity.user_name, out);
+    principal(identity, out);
     if let Some(context) = &identity.session_context {
         out.key("sessionContext");
         out.open_object();
@@ -189,6 +183,31 @@ pub(crate) fn write(identity: &Identity, out: &mut Json) {
         out.close_object();
     }
     out.close_object();
+}
+
+/// Writes what a chain tells of an identity ([`crate::chain::link`]).
+pub(crate) fn write_link(identity: &Identity, out: &mut Json) {
+    out.open_object();
+    principal(identity, out);
+    member("identityProvider", &identity.identity_provider, out);
+    out.close_object();
+}
+
+fn principal(identity: &Identity, out: &mut Json) {
+    if let Some(kind) = identity.identity_type {
+        out.text_member("type", type_name(kind));
+    }
+    member("principalId", &identity.principal_id, out);
+    member("arn", &identity.arn, out);
+    member("accountId", &identity.account_id, out);
+    member("accessKeyId", &identity.access_key_id, out);
+    member("userName", &identity.user_name, out);
+}
+
+fn member(key: &str, text: &Option<String>, out: &mut Json) {
+    if let Some(text) = text {
+        out.text_member(key, text);
+    }
 }
 
 fn type_name(kind: IdentityType) -> &'static str {

@@ -21,7 +21,7 @@ fn at<'v>(record: &'v Value, pointer: &str) -> &'v Value {
 fn two_accounts() -> Recorder {
     let (recorder, memory) = recorder_with_memory();
     let identity = Identity::iam_user(OTHER, "bob", "AIDAEXAMPLEBOB0000001", BOB);
-    memory.learn(Lesson { access_key_id: BOB.to_owned(), identity, expires: None }, NOW);
+    memory.learn(Lesson { access_key_id: BOB.to_owned(), identity, origins: Vec::new(), expires: None }, NOW);
     recorder
 }
 

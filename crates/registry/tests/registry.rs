@@ -302,9 +302,25 @@ mod samples {
             LearnedIdentity {
                 access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
                 identity: Identity::iam_user("111122223333", "jo", "AIDACKCEVSQ6C2EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
+                origins: Vec::new(),
                 expires_ms: Some(1_768_474_923_000),
             },
         );
+    }
+
+    #[test]
+    fn a_learned_session_keeps_its_origins() {
+        let (_folder, path) = folder();
+        let jo = Identity::iam_user("111122223333", "jo", "AIDACKCEVSQ6C2EXAMPLE", "AKIAIOSFODNN7EXAMPLE");
+        let session = LearnedIdentity {
+            access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
+            identity: jo.clone(),
+            origins: vec![jo],
+            expires_ms: Some(1_768_474_923_000),
+        };
+        Registry::open(&path).unwrap().put(session.clone(), Expected::Absent).unwrap();
+        let kept = Registry::open(&path).unwrap().get::<LearnedIdentity>("ASIAIOSFODNN7EXAMPLE").unwrap().unwrap();
+        assert_eq!(*kept.document, session);
     }
 
     #[test]

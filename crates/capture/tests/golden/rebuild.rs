@@ -257,7 +257,8 @@ impl Replay {
                 "authorization".into(),
                 format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=00"),
             ));
-            self.lesson = identity.map(|identity| Lesson { access_key_id: key, identity, expires: None });
+            self.lesson =
+                identity.map(|identity| Lesson { access_key_id: key, identity, origins: Vec::new(), expires: None });
         }
         self.tls = record.get("tlsDetails").map(|tls| {
             let text = |name: &str| tls.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -12,6 +12,9 @@ pub struct LearnedIdentity {
     pub access_key_id: String,
     /// The `userIdentity` of its calls.
     pub identity: Identity,
+    /// Through whom a session was opened, from the first human or workload on; empty where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Identity>,
     /// When the session ends, milliseconds since the epoch; `None` for long-term keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<u64>,
