@@ -180,7 +180,10 @@ where
                 cut_by_reset = reset;
                 Some(Failure::ResetMidBody)
             }
-            Ended::ClientGone => Some(Failure::ClientGone),
+            Ended::ClientGone { reset } => {
+                cut_by_reset = reset;
+                Some(Failure::ClientGone)
+            }
             Ended::BadRequest => {
                 worker.recording.metrics.bad_requests.inc();
                 drop(relay);
@@ -196,6 +199,10 @@ where
             return if untouched { answer::not_durable(client, head, opened).await } else { Next::Abort };
         }
         if failure == Some(Failure::ClientGone) {
+            drop(relay);
+            if cut_by_reset {
+                upstream.reset_on_close();
+            }
             return Next::Abort;
         }
         let released = relay.release().await;
@@ -211,8 +218,9 @@ where
             drop(relay);
             return tunnel(client, inbound, upstream, remainder).await;
         }
-        let keep_alive =
-            head.keep_alive && relay.response.as_ref().is_some_and(|r| r.keep_alive) && relay.request_done();
+        let keep_alive = head.keep_alive
+            && relay.response.as_ref().is_some_and(|response| response.keep_alive)
+            && relay.finish_request(head).await;
         let reusable = relay.upstream_reusable();
         drop(relay);
         if reusable {

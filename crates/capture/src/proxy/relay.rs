@@ -25,8 +25,11 @@ const READ_BYTES: usize = 16 << 10;
 const STREAM_READ_BYTES: usize = 128 << 10;
 /// The largest response head that is passed on.
 const MAX_RESPONSE_HEAD_BYTES: usize = 256 << 10;
-/// A client that neither sends what it announced nor takes what it asked for is given up after this.
-const CLIENT_STALL: Duration = Duration::from_secs(60);
+/// A client that neither sends what it announced nor takes what it asked for is given up after this. Generous: one that
+/// works on each piece of a stream before it reads the next is not gone.
+const CLIENT_STALL: Duration = Duration::from_secs(300);
+/// How long an upstream that has answered early may take to read on before the rest of the request is given up.
+const REST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How an exchange with an upstream ended.
 #[derive(Debug)]
@@ -39,8 +42,8 @@ pub(super) enum Ended {
     NoAnswer { untouched: bool, error: io::Error },
     /// The upstream stopped in the middle of its response. `reset`: by an error, not by closing.
     CutShort { reset: bool },
-    /// The client stopped sending its request, or stopped taking the response.
-    ClientGone,
+    /// The client stopped sending its request, or stopped taking the response. `reset`: by a reset, not by closing.
+    ClientGone { reset: bool },
     /// The client's chunked coding cannot be followed.
     BadRequest,
 }
@@ -132,6 +135,30 @@ where
         self.client.flush().await
     }
 
+    /// Carries what is left of a request that was answered early, for an upstream that reads on to keep its connection;
+    /// whether all of it has passed. A client that was told not to send the body (`Expect: 100-continue`) may or may not
+    /// send it now (RFC 9110, section 10.1.1): that connection is not worth a guess.
+    pub(super) async fn finish_request(&mut self, head: &RequestHead) -> bool {
+        let told_not_to = head.expects_continue && self.request_body.captured().total == 0;
+        if self.request_done() || told_not_to {
+            return self.request_done();
+        }
+        let rest = std::future::poll_fn(|cx| {
+            loop {
+                let sent = self.poll_send_request(cx)? == Poll::Ready(true);
+                if self.request_done() {
+                    return Poll::Ready(Ok(()));
+                }
+                let received = self.poll_receive_request(cx).map_err(|_| io::ErrorKind::BrokenPipe)?.is_ready();
+                if !sent && !received {
+                    return Poll::Pending;
+                }
+            }
+        });
+        let done: Result<io::Result<()>, _> = tokio::time::timeout(REST_TIMEOUT, rest).await;
+        matches!(done, Ok(Ok(())))
+    }
+
     /// Whether the client has not seen a byte of the answer.
     pub(super) fn nothing_sent(&self) -> bool {
         !self.answering
@@ -181,7 +208,7 @@ where
             }
             match self.poll_send_response(cx) {
                 Poll::Ready(Ok(moved)) => progress |= moved,
-                Poll::Ready(Err(_)) => return Poll::Ready(Ended::ClientGone),
+                Poll::Ready(Err(error)) => return Poll::Ready(client_gone(&error)),
                 Poll::Pending => {}
             }
             match self.poll_receive_response(cx) {
@@ -245,7 +272,8 @@ where
         };
         self.inbound.reserve(room);
         match ready!(pin!(self.client.read_buf(self.inbound)).poll(cx)) {
-            Ok(0) | Err(_) => Poll::Ready(Err(Ended::ClientGone)),
+            Ok(0) => Poll::Ready(Err(Ended::ClientGone { reset: false })),
+            Err(error) => Poll::Ready(Err(client_gone(&error))),
             Ok(_) => Poll::Ready(self.accept_request().map(|()| true)),
         }
     }
@@ -343,14 +371,20 @@ where
 
     /// Nothing moves: if it is the client that keeps us waiting, it has a limited time.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let on_client = !self.request_framing.is_done() || self.outbound_written < self.outbound_accepted;
-        if !on_client {
+        // What has been read and waits to be written is the upstream's to take.
+        let to_be_sent = !self.request_framing.is_done() && self.inbound_written == self.inbound_accepted;
+        let to_be_taken = self.outbound_written < self.outbound_accepted;
+        if !to_be_sent && !to_be_taken {
             return Poll::Pending;
         }
         let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLIENT_STALL)));
         ready!(stall.as_mut().poll(cx));
-        Poll::Ready(Ended::ClientGone)
+        Poll::Ready(Ended::ClientGone { reset: false })
     }
+}
+
+fn client_gone(error: &io::Error) -> Ended {
+    Ended::ClientGone { reset: error.kind() == io::ErrorKind::ConnectionReset }
 }
 
 impl<C, U> Drop for Relay<'_, C, U> {

@@ -94,7 +94,7 @@ impl Pool {
     /// A connection that waited here and is still open.
     pub(super) fn reuse(&self) -> Option<UpstreamIo> {
         loop {
-            let (mut io, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            let (io, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
             if since.elapsed() < IDLE && io.is_quiet() {
                 return Some(io);
             }
@@ -129,14 +129,22 @@ impl Pool {
 }
 
 impl UpstreamIo {
-    /// Whether the peer has neither closed nor said anything unasked.
-    fn is_quiet(&mut self) -> bool {
-        let socket = match self {
+    /// Makes the coming close a reset, so that an upstream whose request was reset sees just that.
+    pub(super) fn reset_on_close(&self) {
+        let _ = socket2::SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
             UpstreamIo::Plain(socket) => socket,
             UpstreamIo::Tls(stream) => stream.get_ref().0,
-        };
+        }
+    }
+
+    /// Whether the peer has neither closed nor said anything unasked.
+    fn is_quiet(&self) -> bool {
         let mut byte = [0u8; 1];
-        matches!(socket.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        matches!(self.socket().try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
