@@ -59,7 +59,8 @@ impl App {
         let journal = Journal::open(&folder.join("journal"), Options::default())?;
         let keys = Keys::of(&registry)?;
         let now = EventTime((now_ms() / 1000) as i64);
-        let identities: Arc<dyn Identities> = Arc::new(HouseIdentities::open(&registry, [], now)?);
+        let identities: Arc<dyn Identities> =
+            Arc::new(HouseIdentities::open(&registry, config.identities.clone(), now)?);
 
         // Where log files go.
         let s3_upstream = config.routes.upstream_of("s3").map(ToString::to_string);

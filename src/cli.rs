@@ -77,6 +77,9 @@ pub(crate) struct ServeArgs {
     /// Address or network of a proxy whose X-Forwarded-For and PROXY protocol are believed; may be given several times
     #[arg(long, value_name = "CIDR", env = "OPENTRAIL_TRUSTED_PROXY", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<String>,
+    /// Who an access key is, for keys that nobody else tells about (JSON; docs/operate/identities.md)
+    #[arg(long, value_name = "FILE", env = "OPENTRAIL_IDENTITIES")]
+    pub(crate) identities: Option<PathBuf>,
     /// Certificate chain (PEM) to speak TLS with; needs --tls-key
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -107,6 +110,9 @@ pub(crate) struct RecordArgs {
     /// Write the records as CloudTrail JSON ({"Records":[…]})
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Who an access key is (JSON; docs/operate/identities.md)
+    #[arg(long, value_name = "FILE", env = "OPENTRAIL_IDENTITIES")]
+    pub(crate) identities: Option<PathBuf>,
     /// Account that the calls belong to, 12 digits
     #[arg(long, value_name = "ID", default_value = "000000000000")]
     pub(crate) account: String,

@@ -1,6 +1,7 @@
 //! Text → [`Config`]: flags, variables, the file and the defaults, settled once and checked.
 
 use crate::cli::ServeArgs;
+use crate::identity_file::{self, IdentityFileError, StatedIdentities};
 use capture::{Audit, Routes, TrustedProxies, Upstream};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) record_unauthenticated: bool,
     /// Whose word about a caller's address is believed.
     pub(crate) trusted_proxies: TrustedProxies,
+    /// What the identity file says.
+    pub(crate) identities: StatedIdentities,
     /// Certificate chain and key files.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Number of event loops.
@@ -121,6 +124,9 @@ pub(crate) enum ConfigError {
     /// Upstreams that contradict each other.
     #[error("--upstream: {0}")]
     Routes(#[from] capture::RoutesError),
+    /// An identity file that cannot be used.
+    #[error(transparent)]
+    Identities(#[from] IdentityFileError),
     /// Certificate without key, or key without certificate.
     #[error("--tls-cert and --tls-key go together: give both or neither")]
     HalfTls,
@@ -146,6 +152,7 @@ struct File {
     delivery_interval: Option<String>,
     retention: Option<String>,
     record_unauthenticated: Option<bool>,
+    identities: Option<PathBuf>,
     #[serde(default)]
     trusted_proxy: OneOrMany,
     tls_cert: Option<PathBuf>,
@@ -193,7 +200,7 @@ impl Config {
         Config::settle(args, &path, &text)
     }
 
-    /// The pure part of [`Config::load`].
+    /// [`Config::load`] with the file's text; reads nothing but the identity file.
     fn settle(args: ServeArgs, path: &Path, text: &str) -> Result<Config, ConfigError> {
         let file: File = toml::from_str(text).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
         let account = args.account.or(file.account).unwrap_or_else(|| "000000000000".to_owned());
@@ -233,6 +240,10 @@ impl Config {
                 &[("fail-closed", Audit::FailClosed), ("fail-open", Audit::FailOpen)],
             )?,
             retention: duration("retention", args.retention.or(file.retention), "90d")?,
+            identities: match args.identities.or(file.identities) {
+                Some(path) => identity_file::read(&path, &account)?,
+                None => StatedIdentities::new(),
+            },
             record_unauthenticated: args.record_unauthenticated.or(file.record_unauthenticated).unwrap_or(false),
             threads: args.threads.or(file.threads).unwrap_or_else(cores).clamp(1, 256),
             log_format: choice(

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod first_start;
 mod identities;
+mod identity_file;
 #[cfg(feature = "lake")]
 mod lake;
 mod objects;

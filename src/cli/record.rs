@@ -2,6 +2,7 @@
 
 use crate::cli::RecordArgs;
 use crate::config::{self, ConfigError};
+use crate::identity_file;
 use crate::telemetry;
 use anyhow::Context;
 use capture::{Answer, Audit, Bound, Edge, KnownIdentities, Local, LocalCall, Recorder, RecorderConfig};
@@ -26,6 +27,10 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     telemetry::start_quiet();
     config::check_account(&args.account)?;
+    let stated = match &args.identities {
+        Some(path) => identity_file::read(path, &args.account).map_err(ConfigError::from)?,
+        None => identity_file::StatedIdentities::new(),
+    };
     let endpoints = endpoints(std::env::vars());
     let values = if args.upstream.is_empty() { upstream_values(&endpoints) } else { args.upstream.clone() };
     if values.is_empty() {
@@ -39,7 +44,7 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     let recorder = Recorder::new(
         aws::Catalog::embedded(),
         RecorderConfig { account_id: args.account.clone(), region: args.region.clone(), record_unauthenticated: false },
-        Arc::new(KnownIdentities::new(IDENTITIES)),
+        Arc::new(KnownIdentities::new(IDENTITIES).with_stated(stated)),
         || uuid::Uuid::new_v4().as_u128(),
     );
     let bound = Bound::bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).context("cannot listen on 127.0.0.1")?;

@@ -1,9 +1,13 @@
 //! The lookup resource list of a record (`reference/event-history-and-insights.md §2.1`): which resources event history
 //! shows for it and finds it by. Not the record's own `resources`.
 //!
+//! One entry is ours: the person or workload from whom the caller's session descends, so that everything that was done
+//! through somebody's sessions is found by their ARN.
+//!
 //! Which operation names what where is data (`data/lookup-resources.txt`). An operation without a rule costs two string
 //! comparisons; one with a rule a single pass over the record, which builds nothing.
 
+mod origin;
 mod rules;
 mod walk;
 
@@ -36,6 +40,7 @@ pub(crate) fn each_resource(event: &Event, mut found: impl FnMut(Option<&'static
     if !rules.is_empty() {
         walk::walk(event.json(), &rules, &mut found);
     }
+    origin::each_name(event, |name| found(None, name));
 }
 
 #[cfg(test)]

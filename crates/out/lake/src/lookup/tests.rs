@@ -257,3 +257,26 @@ fn the_follower_makes_an_event_findable_in_well_under_200_milliseconds() {
         running.await.unwrap().unwrap();
     });
 }
+
+#[test]
+fn what_somebody_did_through_their_sessions_is_found_by_their_arn() {
+    let mut house = House::new();
+    let by = |first: &str| {
+        format!(
+            r#","additionalEventData":{{"opentrailSessionChain":[{first},{{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/r/s"}}]}}"#
+        )
+    };
+    let alice = by(r#"{"type":"IAMUser","arn":"arn:aws:iam::1:user/alice","userName":"alice"}"#);
+    let bob = by(r#"{"type":"WebIdentityUser","principalId":"idp:app:bob","userName":"bob"}"#);
+    let parameters = r#","requestParameters":{"opentrailSessionChain":[{"arn":"arn:aws:iam::1:user/mallory"}]}"#;
+    house.record([
+        record("a", NOW - 3, "sns", "CreateTopic", &alice),
+        record("b", NOW - 2, "sns", "CreateTopic", &bob),
+        record("c", NOW - 1, "sns", "CreateTopic", parameters),
+    ]);
+    assert_eq!(house.ids(Attribute::ResourceName, "arn:aws:iam::1:user/alice"), ["a"]);
+    assert_eq!(house.ids(Attribute::ResourceName, "bob"), ["b"]);
+    assert_eq!(house.ids(Attribute::ResourceName, "idp:app:bob"), ["b"]);
+    assert_eq!(house.ids(Attribute::ResourceName, "arn:aws:sts::1:assumed-role/r/s"), [""; 0]);
+    assert_eq!(house.ids(Attribute::ResourceName, "arn:aws:iam::1:user/mallory"), [""; 0]);
+}
