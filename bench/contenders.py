@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,29 @@ def need(*programs):
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     else:
         sys.exit(f"bench: missing {', '.join(missing)}; on Debian: sudo {' '.join(install)}")
+
+
+def mitmdump():
+    """mitmproxy's program in an environment of its own below the target folder, made when missing; None if that fails."""
+    home = Path(binary()).resolve().parent.parent / "tools/mitmproxy"
+    program = home / "bin/mitmdump"
+    if not program.exists():
+        print("installing mitmproxy", flush=True)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", home], check=True, capture_output=True)
+            subprocess.run([home / "bin/pip", "install", "-q", "--disable-pip-version-check", "mitmproxy"], check=True, capture_output=True)
+        except (subprocess.CalledProcessError, OSError) as error:
+            shutil.rmtree(home, ignore_errors=True)
+            print(f"mitmproxy is left out: {error}")
+            return None
+    return program
+
+
+def binary():
+    path = os.environ.get("OPENTRAIL_BIN")
+    if not path or not Path(path).exists():
+        sys.exit("bench: OPENTRAIL_BIN names no binary; run it as: cargo xtask bench")
+    return path
 
 
 class Server:
@@ -116,9 +140,28 @@ class Server:
         self.child.wait()
 
 
+class Directly:
+    """No proxy at all: the upstream itself, for latencies."""
+
+    def __init__(self, port):
+        self.name, self.port = "directly", port
+
+    def cpu(self):
+        return 0.0
+
+    def resident(self):
+        return 0.0
+
+    def counted(self, _):
+        return None
+
+    def stop(self):
+        pass
+
+
 NGINX = """
-daemon off; worker_processes {workers}; pid {folder}/{name}.pid; error_log {folder}/{name}.err warn;
-events {{ worker_connections 8192; }}
+daemon off; worker_processes {workers}; worker_rlimit_nofile {files}; pid {folder}/{name}.pid; error_log {folder}/{name}.err warn;
+events {{ worker_connections {files}; }}
 http {{
   client_body_temp_path {folder}/{name}-1; proxy_temp_path {folder}/{name}-2; fastcgi_temp_path {folder}/{name}-3;
   uwsgi_temp_path {folder}/{name}-4; scgi_temp_path {folder}/{name}-5;
@@ -134,17 +177,19 @@ LOG = """log_format calls escape=json '{"time":"$time_iso8601","from":"$remote_a
 
 def nginx(name, http_block, workers, port, cpus, folder):
     conf = Path(folder) / f"{name.replace(' ', '-')}.conf"
-    conf.write_text(NGINX.format(workers=workers, folder=folder, name=name.replace(" ", "-"), http=http_block))
+    conf.write_text(NGINX.format(workers=workers, files=resource.getrlimit(resource.RLIMIT_NOFILE)[0], folder=folder, name=name.replace(" ", "-"), http=http_block))
     return Server(name, ["nginx", "-c", conf, "-p", folder], port, cpus, folder)
 
 
-def upstream(body, cpus, folder):
-    """Answers every request with `body`, as fast as nginx can."""
+def upstream(call, cpus, folder):
+    """Answers every call as `call` says, as fast as nginx can."""
     port = free_port()
-    (Path(folder) / "answer.json").write_text(body)
+    pieces = [call.answer[at : at + 2000] for at in range(0, len(call.answer), 2000)] or [""]  # nginx reads words of 4 KiB
+    kept = " ".join(f"set $piece{number} '{piece}';" for number, piece in enumerate(pieces))
     block = f"""access_log off;
-      server {{ listen 127.0.0.1:{port} backlog=4096; default_type application/x-amz-json-1.0;
-        location / {{ add_header x-amzn-RequestId BENCHREQUEST0000000000000000000000000000000000000001; return 200 '{body}'; }} }}"""
+      server {{ listen 127.0.0.1:{port} backlog=4096; default_type {call.answer_type};
+        location / {{ add_header x-amzn-RequestId BENCHREQUEST0000000000000000000000000000000000000001;
+          {kept} return 200 "{''.join(f'$piece{number}' for number in range(len(pieces)))}"; }} }}"""
     return nginx("upstream", block, len(cpus), port, cpus, folder)
 
 
@@ -165,7 +210,8 @@ def proxy_haproxy(name, target, workers, cpus, folder):
     conf.write_text(
         f"""global
   nbthread {workers}
-  maxconn 8192
+  maxconn 12000
+  no strict-limits
 defaults
   mode http
   option http-keep-alive
@@ -183,28 +229,43 @@ backend behind
     return Server(name, ["haproxy", "-f", conf, "-db"], port, cpus, folder)
 
 
-def proxy_opentrail(name, target, workers, cpus, folder, audit="fail-closed", services=("dynamodb", "iam", "sqs")):
-    binary = os.environ.get("OPENTRAIL_BIN")
-    if not binary or not Path(binary).exists():
-        sys.exit("bench: OPENTRAIL_BIN names no binary; run it as: cargo xtask bench")
+# One line of JSON per call, as nginx writes it.
+ADDON = """import json
+log = open({log!r}, "w", buffering=1 << 16)
+def response(flow):
+    asked = flow.request
+    log.write(json.dumps(dict(time=asked.timestamp_start, method=asked.method, uri=asked.path, status=flow.response.status_code,
+        agent=asked.headers.get("user-agent"), authorization=asked.headers.get("authorization"), target=asked.headers.get("x-amz-target"))) + "\\n")
+"""
+
+
+def proxy_mitmproxy(name, target, workers, cpus, folder):
+    port, script = free_port(), Path(folder) / "calls.py"
+    script.write_text(ADDON.format(log=f"{folder}/calls.json"))
+    settings = ["keep_host_header=true", "stream_large_bodies=1m", "flow_detail=0", "termlog_verbosity=error", f"confdir={folder}/mitmproxy"]
+    command = [mitmdump(), "--mode", f"reverse:http://127.0.0.1:{target}", "--listen-host", "127.0.0.1", "-p", port, "-s", script]
+    return Server(name, [*command, *(word for setting in settings for word in ("--set", setting))], port, cpus, folder)
+
+
+def proxy_opentrail(name, target, workers, cpus, folder, audit="fail-closed"):
     port = free_port()
     data = Path(folder) / "data"
     shutil.rmtree(data, ignore_errors=True)
-    command = [binary, "serve", "--data-dir", data, "--listen", f"127.0.0.1:{port}", "--auth", "trust", "--account", "123456789012"]
-    command += ["--audit", audit, "--upstream", f"{','.join(services)}=http://127.0.0.1:{target}"]
+    command = [binary(), "serve", "--data-dir", data, "--listen", f"127.0.0.1:{port}", "--auth", "trust", "--account", "123456789012"]
+    command += ["--audit", audit, "--upstream", f"dynamodb,iam,sqs,s3=http://127.0.0.1:{target}"]
     return Server(name, [*command, "--threads", workers], port, cpus, folder, ready="/_opentrail/ready")
 
 
 CONTENDERS = {
+    "directly": lambda name, target, *_: Directly(target),
     "nginx": proxy_nginx,
-    "nginx json log": lambda *args, **more: proxy_nginx(*args, logging=True, **more),
+    "nginx json log": lambda *args: proxy_nginx(*args, logging=True),
     "haproxy": proxy_haproxy,
+    "mitmproxy": proxy_mitmproxy,
     "opentrail fail-closed": proxy_opentrail,
-    "opentrail fail-open": lambda *args, **more: proxy_opentrail(*args, audit="fail-open", **more),
+    "opentrail fail-open": lambda *args: proxy_opentrail(*args, audit="fail-open"),
 }
 
 
-def start(name, target, workers, cpus, folder, **more):
-    if not name.startswith("opentrail"):
-        more = {}
-    return CONTENDERS[name](name, target, workers, cpus, folder, **more)
+def start(name, target, workers, cpus, folder):
+    return CONTENDERS[name](name, target, workers, cpus, folder)

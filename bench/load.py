@@ -1,4 +1,4 @@
-"""The loads: small calls by wrk, large bodies by plain sockets."""
+"""The loads: small calls by wrk, large bodies and idle connections by plain sockets."""
 
 import datetime
 import json
@@ -8,43 +8,75 @@ import socket
 import subprocess
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
-GIB = 1 << 30
+STREAM = 64 << 20
 BLOCK = 1 << 20
 
 
-def authorization(service, signed="content-type;host;x-amz-date;x-amz-target"):
+def authorization(service, signed="host;x-amz-date"):
     day = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d")
     return f"AWS4-HMAC-SHA256 Credential=AKIABENCHBENCHBENCH1/{day}/us-east-1/{service}/aws4_request, SignedHeaders={signed}, Signature={'5a' * 32}"
 
 
-def call(service, body, target=None):
-    headers = {
-        "Authorization": authorization(service),
-        "X-Amz-Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
-        "User-Agent": "aws-sdk-rust/1.3.9 os/linux lang/rust/1.95.0",
-        "Content-Type": "application/x-amz-json-1.0" if target else "application/x-www-form-urlencoded; charset=utf-8",
-    }
-    if target:
-        headers["X-Amz-Target"] = target
-    return headers, body
+@dataclass
+class Call:
+    """A small call that looks signed, and what its upstream answers."""
+
+    service: str
+    answer: str
+    answer_type: str
+    method: str = "POST"
+    path: str = "/"
+    body: str = ""
+    headers: dict = field(default_factory=dict)
+
+    def all_headers(self):
+        return {
+            "Host": f"{self.service}.us-east-1.example.com",
+            "Authorization": authorization(self.service),
+            "X-Amz-Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ"),
+            "User-Agent": "aws-sdk-rust/1.3.9 os/linux lang/rust/1.95.0",
+            **self.headers,
+        }
+
+    def wire(self):
+        lines = [f"{self.method} {self.path} HTTP/1.1", *(f"{name}: {value}" for name, value in self.all_headers().items())]
+        return ("\r\n".join([*lines, f"Content-Length: {len(self.body)}"]) + "\r\n\r\n" + self.body).encode()
 
 
-# Small calls. The first two are management events, which the default trail takes; the third is a data event, which the
-# journal keeps and no trail takes.
+JSON = "application/x-amz-json-1.0"
+FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 SMALL = {
-    "dynamodb DescribeTable (json)": call("dynamodb", '{"TableName":"music"}', "DynamoDB_20120810.DescribeTable"),
-    "iam GetUser (query)": call("iam", "Action=GetUser&Version=2010-05-08&UserName=alice"),
-    "dynamodb GetItem (json, data event)": call("dynamodb", '{"TableName":"music","Key":{"id":{"S":"1"}}}', "DynamoDB_20120810.GetItem"),
+    "DynamoDB GetItem, JSON": Call(
+        "dynamodb", '{"Item":{"id":{"S":"1"},"title":{"S":"Harvest"},"year":{"N":"1972"},"tracks":{"L":[{"S":"Out on the Weekend"},{"S":"Old Man"}]}}}', JSON,
+        body='{"TableName":"music","Key":{"id":{"S":"1"}}}', headers={"Content-Type": JSON, "X-Amz-Target": "DynamoDB_20120810.GetItem"},
+    ),
+    "IAM GetUser, query": Call(
+        "iam", '<GetUserResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><GetUserResult><User><Path>/</Path><UserName>alice</UserName><UserId>AIDABENCHBENCHBENCH1</UserId>'
+        "<Arn>arn:aws:iam::123456789012:user/alice</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></User></GetUserResult><ResponseMetadata>"
+        "<RequestId>b0a5f3c0-0000-4000-8000-000000000000</RequestId></ResponseMetadata></GetUserResponse>", "text/xml",
+        body="Action=GetUser&Version=2010-05-08&UserName=alice", headers=FORM,
+    ),
+    "SQS SendMessage, query": Call(
+        "sqs", "<SendMessageResponse><SendMessageResult><MessageId>b0a5f3c0-0000-4000-8000-000000000000</MessageId><MD5OfMessageBody>5d41402abc4b2a76b9719d911017c592</MD5OfMessageBody>"
+        "</SendMessageResult><ResponseMetadata><RequestId>b0a5f3c0-0000-4000-8000-000000000001</RequestId></ResponseMetadata></SendMessageResponse>", "text/xml",
+        path="/123456789012/jobs", headers=FORM,
+        body="Action=SendMessage&Version=2012-11-05&QueueUrl=http%3A%2F%2Fsqs.us-east-1.example.com%2F123456789012%2Fjobs&MessageBody=hello",
+    ),
+    "S3 GetObject, 4 KiB": Call("s3", "x" * 4096, "binary/octet-stream", method="GET", path="/bench/small"),
+    "S3 PutObject, 4 KiB": Call(
+        "s3", "", "binary/octet-stream", method="PUT", path="/bench/small", body="x" * 4096,
+        headers={"Content-Type": "binary/octet-stream", "X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"},
+    ),
 }
-ANSWER = '{"Table":{"TableName":"music","TableStatus":"ACTIVE","ItemCount":42,"TableSizeBytes":4096,"TableArn":"arn:aws:dynamodb:us-east-1:123456789012:table/music"}}'
 
 LUA = """
-wrk.method = "POST"
-wrk.path = "/"
+wrk.method = "{method}"
+wrk.path = "{path}"
 {headers}
-wrk.body = [==[{body}]==]
+wrk.body = {body}
 {pace}
 function done(summary, latency, requests)
   io.stderr:write(string.format(
@@ -56,13 +88,13 @@ end
 """
 
 
-def small(server, what, seconds, connections, cpus, folder, pace_ms=None):
+def small(server, call, seconds, connections, cpus, folder, pace_ms=None):
     """Loads a server with one kind of call; gives wrk's figures and the processor time of the server."""
-    headers, body = SMALL[what]
     script = Path(folder) / "load.lua"
-    lines = "\n".join(f'wrk.headers["{name}"] = [==[{value}]==]' for name, value in headers.items())
+    lines = "\n".join(f'wrk.headers["{name}"] = [==[{value}]==]' for name, value in call.all_headers().items())
     pace = f"function delay() return math.random(0, {2 * pace_ms}) end" if pace_ms else ""
-    script.write_text(LUA.format(headers=lines, body=body, pace=pace))
+    body = f"[==[{call.body}]==]" if call.body else "nil"
+    script.write_text(LUA.format(method=call.method, path=call.path, headers=lines, body=body, pace=pace))
 
     def pinned():
         os.sched_setaffinity(0, cpus)
@@ -83,15 +115,15 @@ def small(server, what, seconds, connections, cpus, folder, pace_ms=None):
     return figures
 
 
-class Bulk:
-    """An upstream that sends a GiB to whoever gets and swallows what is put, in a process of its own."""
+class Streams:
+    """An upstream that sends 64 MiB to whoever gets and swallows what is put, in a process of its own."""
 
     def __init__(self, cpus, folder):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.file = Path(folder) / "large"
         with self.file.open("wb") as file:
-            file.truncate(GIB)
+            file.truncate(STREAM)
         self.process = multiprocessing.get_context("fork").Process(target=self._serve, args=(cpus,), daemon=True)
         self.process.start()
 
@@ -120,10 +152,10 @@ class Bulk:
                         return
                     left -= got
                 if head.startswith(b"GET /bench/large"):
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: binary/octet-stream\r\nContent-Length: %d\r\n\r\n" % GIB)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: binary/octet-stream\r\nContent-Length: %d\r\n\r\n" % STREAM)
                     with self.file.open("rb") as file:
                         sent = 0
-                        while sent < GIB:
+                        while sent < STREAM:
                             sent += os.sendfile(connection.fileno(), file.fileno(), sent, BLOCK)
                 else:
                     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -136,39 +168,70 @@ class Bulk:
         self.listener.close()
 
 
-def bulk(server, method, cpus):
-    """One GiB through a server; gives seconds, processor time and the highest resident memory."""
-    head = f"{method} /bench/large HTTP/1.1\r\nHost: bench.s3.example.com\r\nAuthorization: {authorization('s3', 'host')}\r\nX-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\n"
-    head += f"Content-Length: {GIB}\r\n\r\n" if method == "PUT" else "\r\n"
+def transfer(connection, method):
+    """One object of 64 MiB over a connection that is kept."""
+    length = f"Content-Length: {STREAM}\r\n" if method == "PUT" else ""
+    head = f"{method} /bench/large HTTP/1.1\r\nHost: bench.s3.example.com\r\nAuthorization: {authorization('s3', 'host')}\r\nX-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\n{length}\r\n"
+    connection.sendall(head.encode())
+    if method == "PUT":
+        block = bytes(BLOCK)
+        for _ in range(STREAM // BLOCK):
+            connection.sendall(block)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        data = connection.recv(65536)
+        assert data, "no answer"
+        answer += data
+    assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
+    if method == "GET":
+        room, got = bytearray(BLOCK), len(answer.split(b"\r\n\r\n", 1)[1])
+        while got < STREAM:
+            size = connection.recv_into(room)
+            assert size, f"ended {STREAM - got} bytes early"
+            got += size
+
+
+def streams(server, method, count, cpus):
+    """So many objects of 64 MiB one after another; gives MiB per second, CPU seconds per GiB and the highest resident memory."""
     highest, stop = [server.resident()], threading.Event()
 
     def watch():
-        while not stop.wait(0.02):
+        while not stop.wait(0.05):
             highest.append(server.resident())
 
     os.sched_setaffinity(0, cpus)
-    before = server.cpu()
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    started = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
-        connection.sendall(head.encode())
-        if method == "PUT":
-            block = bytes(BLOCK)
-            for _ in range(GIB // BLOCK):
-                connection.sendall(block)
-            answer = connection.recv(65536)
-        else:
-            room, answer, got = bytearray(BLOCK), b"", 0
-            while b"\r\n\r\n" not in answer:
-                answer += connection.recv(65536)
-            got = len(answer.split(b"\r\n\r\n", 1)[1])
-            while got < GIB:
-                size = connection.recv_into(room)
-                assert size, f"{server.name} ended {GIB - got} bytes early"
-                got += size
-    seconds = time.monotonic() - started
-    stop.set()
-    watcher.join()
-    assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
-    return {"seconds": seconds, "cpu": server.cpu() - before, "resident": max(highest)}
+        transfer(connection, method)  # warm
+        before, watcher = server.cpu(), threading.Thread(target=watch)
+        watcher.start()
+        started = time.monotonic()
+        for _ in range(count):
+            transfer(connection, method)
+        seconds = time.monotonic() - started
+        cpu = server.cpu() - before
+        stop.set()
+        watcher.join()
+    moved = count * STREAM
+    return {"speed": moved / BLOCK / seconds, "cpu": cpu * (1 << 30) / moved, "resident": max(highest)}
+
+
+def idle(server, call, count):
+    """Opens connections that make one call each and then stay, until one is not answered; gives what each costs the server in KiB."""
+    request, before, held = call.wire(), server.resident(), []
+    try:
+        for number in range(count):
+            source = (f"127.0.0.{2 + number // 5000}", 0)  # one address has about 28,000 ports
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=10, source_address=source)
+            held.append(connection)
+            connection.sendall(request)
+            try:
+                answer = connection.recv(65536)
+            except OSError:
+                break
+            if not answer.startswith(b"HTTP/1.1 200"):
+                break
+        time.sleep(0.5)
+        return {"connections": len(held), "kib": (server.resident() - before) * 1024 / len(held)}
+    finally:
+        for connection in held:
+            connection.close()
