@@ -146,6 +146,12 @@ impl KnownIdentities {
             .collect()
     }
 
+    /// When a valid session ends; `None` for other keys.
+    fn expiry(&self, access_key_id: &str, at: EventTime) -> Option<EventTime> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(access_key_id).filter(|known| known.is_valid(at))?.expires
+    }
+
     /// Makes room by forgetting what has expired, and if that is not enough the session that expires first. Long-term
     /// keys are never forgotten for a new one.
     fn insert(&self, lesson: Lesson, at: EventTime) -> bool {
@@ -173,8 +179,10 @@ impl Identities for KnownIdentities {
         known.get(access_key_id).filter(|known| known.is_valid(at)).map(|known| Arc::clone(&known.principal))
     }
 
-    /// What is stated or known already is no lesson.
-    fn learn(&self, lesson: Lesson, at: EventTime) {
+    /// What is stated or known already is no lesson. A session never lives longer than was said before.
+    fn learn(&self, mut lesson: Lesson, at: EventTime) {
+        let said = self.expiry(&lesson.access_key_id, at);
+        lesson.expires = said.into_iter().chain(lesson.expires).min();
         let is_news = self
             .resolve(&lesson.access_key_id, at)
             .is_none_or(|known| known.identity != lesson.identity || known.origins != lesson.origins);
