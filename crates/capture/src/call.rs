@@ -18,6 +18,9 @@ const KEYS_BODY: usize = 2 << 20;
 /// Of an error: it is short, or it is not one.
 const ERROR_BODY: usize = 64 << 10;
 
+/// Of a browser's form for S3: its fields may have 20 KB, then comes the file.
+const FORM_FIELDS: usize = 24 << 10;
+
 /// One call: service, operation, and how its service writes records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
@@ -32,7 +35,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn new(service: &'static Service, operation: Operation<'static>, protocol: Protocol) -> Call {
+    pub(crate) fn new(service: &'static Service, operation: Operation<'static>, protocol: Protocol) -> Call {
         let name = service.name();
         Call {
             service,
@@ -161,6 +164,8 @@ fn request_body(call: &Call) -> Keep {
     let opaque = input.and_then(|input| input.payload()).is_some_and(is_opaque);
     match (call.service.name(), call.operation.name()) {
         ("s3", "DeleteObjects") => Keep::UpTo(KEYS_BODY),
+        // Who signed a form is said in its first fields.
+        ("s3", "PostObject") => Keep::UpTo(FORM_FIELDS),
         ("s3", _) if call.data.is_some() => Keep::Nothing,
         _ if opaque => Keep::Nothing,
         _ => Keep::UpTo(BODY),

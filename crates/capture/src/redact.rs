@@ -52,6 +52,7 @@ static ROWS: &[Row] = &[
     row("athena", "Payload", Mask::Text(ATHENA)),
     row("athena", "QueryString", Mask::Text("***OMITTED***")),
     row("autoscaling", "UserData", Mask::Text(EC2)),
+    inside("batch", "environment", "value", Mask::Text(HIDDEN)),
     row("codebuild", "buildspec", Mask::Text(HIDDEN)),
     row("codebuild", "buildspecOverride", Mask::Text(HIDDEN)),
     row("codebuild", "encryptionKey", Mask::Text(HIDDEN)),
@@ -88,6 +89,7 @@ static ROWS: &[Row] = &[
     row("logs", "logEvents", Mask::Drop),
     row("organizations", "AccountName", Mask::Text("****")),
     row("organizations", "Email", Mask::Text("****")),
+    row("pinpoint", "Credential", Mask::Text(HIDDEN)),
     row("secretsmanager", "SecretBinary", Mask::Drop),
     row("secretsmanager", "SecretString", Mask::Drop),
     row("ses", "BccAddresses", Mask::TextList(HIDDEN)),
@@ -119,16 +121,33 @@ static ROWS: &[Row] = &[
 ];
 
 /// Endings of names that mean a secret in any service, where nothing else is said.
-const SECRET_ENDINGS: [&str; 9] = [
+const SECRET_ENDINGS: [&str; 26] = [
     "Password",
+    "Passwords",
+    "PasswordVerifier",
+    "Passphrase",
     "SecretAccessKey",
     "SecretKey",
     "SecretString",
-    "PrivateKey",
-    "AuthToken",
+    "SecretBinary",
+    "SharedSecret",
     "ClientSecret",
+    "PrivateKey",
+    "PreSharedKey",
+    "ApiKeyValue",
+    "AuthToken",
     "AccessToken",
-    "Passphrase",
+    "RefreshToken",
+    "IdToken",
+    "BearerToken",
+    "SessionToken",
+    "SecurityToken",
+    "TokenCode",
+    "TokenValue",
+    "SAMLAssertion",
+    "UserData",
+    "UserDataOverride",
+    "EnvironmentVariables",
 ];
 
 /// The rows of one service, looked up once for each record.
@@ -167,6 +186,9 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     };
     SECRET_ENDINGS.iter().any(|ending| tail(ending))
 }
+
+#[cfg(test)]
+mod planted;
 
 #[cfg(test)]
 mod tests {

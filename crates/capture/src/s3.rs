@@ -83,10 +83,9 @@ pub(crate) fn key(address: &Address<'_>, request: &Request<'_>, version: Option<
 
 /// Every parameter under its own name as text, but what proves the caller.
 fn queries(request: &Request<'_>, out: &mut Json) {
-    let unshown = |name: &str| {
-        matches!(name, "X-Amz-Credential" | "X-Amz-Signature" | "X-Amz-Security-Token" | "AWSAccessKeyId" | "Signature")
-            || name.eq_ignore_ascii_case("x-amz-security-token")
-    };
+    const UNSHOWN: [&str; 5] =
+        ["x-amz-credential", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
+    let unshown = |name: &str| UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name));
     for (at, (name, value)) in request.query_pairs().enumerate().take(MAX_PAIRS) {
         let (Ok(name), Ok(value)) = (decoded(name), decoded(value)) else { continue };
         let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other).is_ok_and(|other| other == name));
@@ -166,7 +165,8 @@ pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential
     }
     out.key("bytesTransferredIn");
     out.number(if sized { exchange.request_body.total } else { 0 });
-    if let Some(credential) = credential {
+    // No real record shows what stands there for a form.
+    if let Some(credential) = credential.filter(|credential| !credential.kind.is_form()) {
         out.text_member("AuthenticationMethod", if credential.kind.is_query() { "QueryString" } else { "AuthHeader" });
     }
     if let Some(id) = exchange.response.as_ref().and_then(|response| response.headers.get("x-amz-id-2")) {

@@ -351,6 +351,48 @@ fn an_unreachable_upstream_and_a_cut_answer_are_failures_of_the_call() {
 }
 
 #[test]
+fn a_client_that_went_away_is_told_by_what_is_missing() {
+    let mut scene = Scene::form("iam", "Action=CreateUser&Version=2010-05-08&UserName=bo");
+    (scene.status, scene.failure) = (None, Some(Failure::ClientGone));
+    let record = scene.record(&recorder());
+    assert_eq!(at(&record, "/errorCode"), "RequestTimeout");
+    assert_eq!(at(&record, "/requestParameters/omitted"), &json!(true), "the name may be longer");
+    // The call was carried out: that the client did not hear all of it is no failure of the call.
+    let mut scene =
+        Scene::json("dynamodb", "DynamoDB_20120810.CreateTable", r#"{"TableName":"t"}"#).answer(200, "{\"Tab");
+    (scene.answer_total, scene.failure) = (Some(900), Some(Failure::ClientGone));
+    let record = scene.record(&recorder());
+    assert_eq!(record.get("errorCode"), None);
+    assert_eq!(at(&record, "/responseElements/omitted"), &json!(true));
+}
+
+#[test]
+fn additional_data_is_what_the_wire_tells() {
+    let sts = |host: &str| {
+        Scene::form("sts", "Action=GetCallerIdentity&Version=2011-06-15").header("host", host).record(&recorder())
+    };
+    assert_eq!(
+        at(&sts("sts.eu-west-1.amazonaws.com"), "/additionalEventData/RequestDetails"),
+        &json!({"awsServingRegion":"eu-west-1","endpointType":"regional"})
+    );
+    assert_eq!(at(&sts("sts.amazonaws.com"), "/additionalEventData/RequestDetails"), &json!({"endpointType":"global"}));
+    assert_eq!(sts("127.0.0.1:4566").get("additionalEventData"), None);
+    let kms = Scene::json("kms", "TrentService.Decrypt", "{}")
+        .answer(200, r#"{"KeyId":"arn:aws:kms:eu-west-1:111122223333:key/k","KeyMaterialId":"m"}"#)
+        .record(&recorder());
+    assert_eq!(at(&kms, "/additionalEventData"), &json!({"keyMaterialId":"m"}));
+    let invoke = Scene::signed("POST", "/2015-03-31/functions/fn/invocations", "lambda")
+        .answer_header("x-amz-executed-version", "$LATEST")
+        .record(&recorder());
+    assert_eq!(
+        at(&invoke, "/additionalEventData"),
+        &json!({"functionVersion":"arn:aws:lambda:eu-west-1:111122223333:function:fn:$LATEST"})
+    );
+    let anonymous = Scene::unsigned("GET", "/public/index.html").record(&recorder());
+    assert_eq!(at(&anonymous, "/additionalEventData"), &json!({"bytesTransferredIn":0,"bytesTransferredOut":0}));
+}
+
+#[test]
 fn what_was_not_kept_whole_is_said_to_be_omitted() {
     let mut scene = Scene::json("ssm", "AmazonSSM.AddTagsToResource", r#"{"ResourceType":"Parameter","ResourceId":"#);
     scene.body_total = Some(3 << 20);
