@@ -40,6 +40,10 @@ pub enum CredentialKind {
     HeaderV2,
     /// A presigned URL (or query call) with `AWSAccessKeyId`.
     QueryV2,
+    /// A browser's form for S3 with a POST policy and `X-Amz-Credential`.
+    FormV4,
+    /// The same with `AWSAccessKeyId`.
+    FormV2,
     /// `Authorization: Bearer …`: the token names nobody by itself.
     Bearer,
 }
@@ -50,12 +54,17 @@ impl CredentialKind {
         matches!(self, CredentialKind::QueryV4 | CredentialKind::QueryV4a | CredentialKind::QueryV2)
     }
 
+    /// Whether the signature stands in a form.
+    pub fn is_form(self) -> bool {
+        matches!(self, CredentialKind::FormV4 | CredentialKind::FormV2)
+    }
+
     /// `SigV4` or `SigV2`, as records say it; `None` for bearer tokens.
     pub fn signature_version(self) -> Option<&'static str> {
         match self {
-            CredentialKind::HeaderV4 | CredentialKind::QueryV4 => Some("SigV4"),
+            CredentialKind::HeaderV4 | CredentialKind::QueryV4 | CredentialKind::FormV4 => Some("SigV4"),
             CredentialKind::HeaderV4a | CredentialKind::QueryV4a => Some("SigV4A"),
-            CredentialKind::HeaderV2 | CredentialKind::QueryV2 => Some("SigV2"),
+            CredentialKind::HeaderV2 | CredentialKind::QueryV2 | CredentialKind::FormV2 => Some("SigV2"),
             CredentialKind::Bearer => None,
         }
     }
@@ -83,6 +92,45 @@ pub fn credential<'a>(request: &Request<'a>) -> Option<Credential<'a>> {
         Some(authorization) => from_header(request, authorization),
         None => from_query(request),
     }
+}
+
+/// Who signed a browser's form for S3 (a POST policy). `form` is the body or its beginning: the fields that matter stand
+/// before the file. `None` for other requests, and as for [`credential`].
+pub fn form_credential<'a>(request: &Request<'_>, form: &'a [u8]) -> Option<Credential<'a>> {
+    let (kind, parameters) = request.headers.get("content-type")?.split_once(';')?;
+    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
+        return None;
+    }
+    let boundary = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("boundary="))?;
+    let delimiter = format!("--{}", boundary.trim_matches('"'));
+    // The file may be anything; what stands before it is text.
+    let text = form.utf8_chunks().next()?.valid();
+    let field = |name: &str| {
+        text.split(delimiter.as_str()).find_map(|part| {
+            let (head, value) = part.split_once("\r\n\r\n")?;
+            let (_, named) = head.split_once("; name=\"")?;
+            named.split('"').next()?.eq_ignore_ascii_case(name).then(|| value.strip_suffix("\r\n"))?
+        })
+    };
+    let token = field("x-amz-security-token").map(Cow::Borrowed);
+    if let Some(scope) = field("x-amz-credential") {
+        if field("x-amz-algorithm") != Some("AWS4-HMAC-SHA256") {
+            return None;
+        }
+        let scope = Scope::parse(Cow::Borrowed(scope), CredentialKind::FormV4, None)?;
+        let signature = Cow::Borrowed(field("x-amz-signature")?);
+        return Some(scope.into_credential(Cow::Borrowed(""), signature, token, CredentialKind::FormV4));
+    }
+    Some(Credential {
+        access_key_id: usable(Cow::Borrowed(field("awsaccesskeyid")?))?,
+        date: Cow::Borrowed(""),
+        region: Cow::Borrowed(""),
+        service: Cow::Borrowed(""),
+        signed_headers: Cow::Borrowed(""),
+        signature: Cow::Borrowed(field("signature")?),
+        session_token: token,
+        kind: CredentialKind::FormV2,
+    })
 }
 
 fn from_header<'a>(request: &Request<'a>, authorization: &'a str) -> Option<Credential<'a>> {
@@ -177,7 +225,7 @@ struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     fn parse(scope: Cow<'a, str>, kind: CredentialKind, region_set: Option<Cow<'a, str>>) -> Option<Scope<'a>> {
-        let regional = matches!(kind, CredentialKind::HeaderV4 | CredentialKind::QueryV4);
+        let regional = matches!(kind, CredentialKind::HeaderV4 | CredentialKind::QueryV4 | CredentialKind::FormV4);
         // From the right, because the access keys of some stores contain slashes.
         let parts = usize::from(regional) + 4;
         let mut ends = [0..0, 0..0, 0..0, 0..0, 0..0];
@@ -292,6 +340,38 @@ mod tests {
         assert_eq!((&*found.access_key_id, found.kind), ("AKID", CredentialKind::HeaderV2));
         let found = check("AWSAccessKeyId=AKID&Expires=1&Signature=a%3D", &[]).unwrap();
         assert_eq!((&*found.access_key_id, &*found.signature, found.kind), ("AKID", "a=", CredentialKind::QueryV2));
+    }
+
+    #[test]
+    fn a_form_names_its_signer_in_fields_before_the_file() {
+        let headers: [(&str, &[u8]); 1] = [("content-type", b"multipart/form-data; boundary=b1")];
+        let request = Request { method: "POST", path: "/bucket", query: "", headers: Headers(&headers) };
+        let form = |fields: &[(&str, &str)]| {
+            let mut body = Vec::new();
+            for (name, value) in fields {
+                let part = format!("--b1\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+                body.extend_from_slice(part.as_bytes());
+            }
+            body.extend_from_slice(
+                b"--b1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n\xff\x00",
+            );
+            body
+        };
+        let version_4 = form(&[
+            ("key", "k"),
+            ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+            ("x-amz-credential", "AKID/20260115/eu-west-1/s3/aws4_request"),
+            ("X-Amz-Security-Token", "t"),
+            ("X-Amz-Signature", "aa"),
+        ]);
+        let found = form_credential(&request, &version_4).unwrap();
+        assert_eq!((&*found.access_key_id, &*found.region, found.kind), ("AKID", "eu-west-1", CredentialKind::FormV4));
+        assert_eq!(found.session_token.as_deref(), Some("t"));
+        let version_2 = form(&[("AWSAccessKeyId", "AKID"), ("signature", "aa=")]);
+        assert_eq!(form_credential(&request, &version_2).unwrap().kind, CredentialKind::FormV2);
+        assert_eq!(form_credential(&request, &form(&[("key", "k")])), None);
+        assert_eq!(form_credential(&request, &version_4[..200]), None, "cut before the signature");
+        assert_eq!(form_credential(&Request { headers: Headers(&[]), ..request }, &version_4), None);
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Record<'_> {
             None => Body::Empty,
         };
         let failed = error::of(&call, exchange, &answer);
-        let credential = aws::credential(request);
+        let credential = aws::credential(request).or_else(|| aws::form_credential(request, &raw_body));
         let caller = who::caller(recorder, &call, credential.as_ref(), exchange.completed, &answer);
         let refused = failed.as_ref().is_some_and(|failed| failed.unauthenticated);
         let unknown;

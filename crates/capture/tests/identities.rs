@@ -206,3 +206,29 @@ fn a_caller_identity_completes_what_is_known_and_keeps_its_chain() {
     assert!(known.session_context.as_ref().unwrap().web_id_federation_data.is_some());
     assert!(memory.resolve("ASIACOG", EventTime(1_768_474_924)).is_none(), "it ends when the session ends");
 }
+
+#[test]
+fn a_form_with_a_post_policy_names_its_signer() {
+    let field =
+        |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let body = [
+        field("key", "photo.jpg"),
+        field("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+        field("X-Amz-Credential", &format!("{ALICE}/20260115/eu-west-1/s3/aws4_request")),
+        field("Policy", "PLANTED"),
+        field("X-Amz-Signature", "PLANTED"),
+        field("file", &"PLANTED".repeat(10_000)),
+        "--b--\r\n".to_owned(),
+    ];
+    let record = Scene::unsigned("POST", "/album")
+        .header("host", "s3.eu-west-1.amazonaws.com")
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(&body.concat())
+        .answer(204, "")
+        .record(&recorder_with_memory().0);
+    assert_eq!(record.get("eventName"), Some(&json!("PostObject")));
+    assert_eq!(record.pointer("/userIdentity/arn"), Some(&json!(ALICES)));
+    assert_eq!(record.get("awsRegion"), Some(&json!("eu-west-1")));
+    assert_eq!(record.pointer("/additionalEventData/SignatureVersion"), Some(&json!("SigV4")));
+    assert!(!record.to_string().contains("PLANTED"), "{record}");
+}
