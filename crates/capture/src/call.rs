@@ -35,7 +35,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn new(service: &'static Service, operation: Operation<'static>, protocol: Protocol) -> Call {
+    pub(crate) fn new(service: &'static Service, operation: Operation<'static>, protocol: Protocol) -> Call {
         let name = service.name();
         Call {
             service,

@@ -83,10 +83,9 @@ pub(crate) fn key(address: &Address<'_>, request: &Request<'_>, version: Option<
 
 /// Every parameter under its own name as text, but what proves the caller.
 fn queries(request: &Request<'_>, out: &mut Json) {
-    let unshown = |name: &str| {
-        matches!(name, "X-Amz-Credential" | "X-Amz-Signature" | "X-Amz-Security-Token" | "AWSAccessKeyId" | "Signature")
-            || name.eq_ignore_ascii_case("x-amz-security-token")
-    };
+    const UNSHOWN: [&str; 5] =
+        ["x-amz-credential", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
+    let unshown = |name: &str| UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name));
     for (at, (name, value)) in request.query_pairs().enumerate().take(MAX_PAIRS) {
         let (Ok(name), Ok(value)) = (decoded(name), decoded(value)) else { continue };
         let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other).is_ok_and(|other| other == name));
