@@ -148,8 +148,8 @@ impl ResponseHead {
         let facts = Facts::of(response.headers)?;
         let framing = match (facts.transfer_coding, facts.content_length) {
             _ if to_head || status < 200 || status == 204 || status == 304 => Framing::Done,
-            (Some(true), _) => Framing::CHUNKED,
-            (Some(false), _) => Framing::UntilClose,
+            _ if facts.chunked_last => Framing::CHUNKED,
+            (Some(_), _) => Framing::UntilClose,
             (None, Some(length)) => Framing::length(length),
             (None, None) => Framing::UntilClose,
         };
@@ -180,6 +180,8 @@ struct Facts {
     content_length: Option<u64>,
     /// `Some(true)`: exactly `chunked`; `Some(false)`: anything else.
     transfer_coding: Option<bool>,
+    /// The last transfer coding is `chunked`, whatever stands before it.
+    chunked_last: bool,
     close: bool,
     explicit_keep_alive: bool,
     expects_continue: bool,
@@ -203,6 +205,8 @@ impl Facts {
                 17 if is("transfer-encoding") => {
                     let chunked = header.value.trim_ascii().eq_ignore_ascii_case(b"chunked");
                     facts.transfer_coding = Some(chunked && facts.transfer_coding.is_none());
+                    let last = header.value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
+                    facts.chunked_last = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
                 }
                 10 if is("connection") => {
                     for token in header.value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
@@ -313,6 +317,8 @@ mod tests {
         assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true), Framing::Done);
         assert_eq!(framing("HTTP/1.1 304 N\r\nContent-Length: 3\r\n\r\n", false), Framing::Done);
         assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false), Framing::CHUNKED);
+        assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", false), Framing::CHUNKED);
+        assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", false), Framing::UntilClose);
         assert_eq!(framing("HTTP/1.0 200 OK\r\n\r\n", false), Framing::UntilClose);
     }
 
