@@ -60,7 +60,7 @@ impl App {
         let keys = Keys::of(&registry)?;
         let now = EventTime((now_ms() / 1000) as i64);
         let identities: Arc<dyn Identities> =
-            Arc::new(HouseIdentities::open(&registry, config.identities.clone(), now)?);
+            Arc::new(HouseIdentities::open(&registry, &config.account, config.identities.clone(), now)?);
 
         // Where log files go.
         let s3_upstream = config.routes.upstream_of("s3").map(ToString::to_string);

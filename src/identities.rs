@@ -4,6 +4,7 @@ use capture::{Change, Identities, KnownIdentities, Lesson, Principal, Revoked};
 use event::{EventTime, Identity};
 use iam::Keys;
 use registry::{Documents, Expected, KeyStatus, LearnedIdentity, Registry, RegistryError};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,9 @@ const SWEEP_EVERY: usize = 1024;
 pub(crate) struct HouseIdentities {
     keys: Keys,
     known: KnownIdentities,
+    account: String,
+    /// Whether it was told that the upstream speaks of another account.
+    told: AtomicBool,
 }
 
 /// A change on its way to the registry.
@@ -28,10 +32,11 @@ enum Unsaved {
 }
 
 impl HouseIdentities {
-    /// The keys of the registry, those of the identity file, and what earlier runs have learned; `now` is the present.
-    /// Starts the thread that saves what is learned: a call must not wait for the registry's disk.
+    /// The keys of the registry, those of the identity file, and what earlier runs have learned; `account` is the house's,
+    /// `now` the present. Starts the thread that saves what is learned: a call must not wait for the registry's disk.
     pub(crate) fn open(
         registry: &Registry,
+        account: &str,
         stated: impl IntoIterator<Item = (String, Identity)>,
         now: EventTime,
     ) -> Result<HouseIdentities, RegistryError> {
@@ -53,7 +58,12 @@ impl HouseIdentities {
             .spawn(move || save_all(&documents, &changes))
             .map_err(|error| tracing::warn!(%error, "learned identities will not survive a restart"))
             .ok();
-        Ok(HouseIdentities { keys: Keys::of(registry)?, known })
+        Ok(HouseIdentities {
+            keys: Keys::of(registry)?,
+            known,
+            account: account.to_owned(),
+            told: AtomicBool::new(false),
+        })
     }
 }
 
@@ -69,6 +79,14 @@ impl Identities for HouseIdentities {
     /// A key kept here is what we say it is.
     fn learn(&self, lesson: Lesson, at: EventTime) {
         if self.keys.find(&lesson.access_key_id).is_none() {
+            let theirs = lesson.identity.account_id.as_deref().filter(|theirs| *theirs != self.account);
+            if let Some(theirs) = theirs.filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
+                tracing::warn!(
+                    theirs,
+                    ours = self.account,
+                    "the upstream knows callers of another account; if it is the same house, restart with --account"
+                );
+            }
             self.known.learn(lesson, at);
         }
     }
