@@ -7,7 +7,7 @@ use crate::objects::{Buckets, TrailBuckets};
 use crate::pages::{HouseVitals, Pages};
 use crate::services::{House, Services};
 use anyhow::Context;
-use capture::{Bound, Edge, Identities, Recorder, RecorderConfig, Running};
+use capture::{Audit, Bound, Edge, Identities, Recorder, RecorderConfig, Running};
 use event::EventTime;
 use iam::Keys;
 use journal::{FollowOptions, Journal, Options, RetainPolicy, Seq};
@@ -24,6 +24,8 @@ use trail::{Delivery, DeliveryOptions};
 
 /// How long calls in flight may take after SIGTERM.
 const EDGE_GRACE: Duration = Duration::from_secs(30);
+/// How long records gather for one sync under `fail-open`: what a crash of the machine may lose.
+const FAIL_OPEN_GATHER: Duration = Duration::from_millis(10);
 /// How often the journal is relieved of what nobody needs.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
@@ -56,7 +58,7 @@ impl App {
             &folder.join("credentials"),
             now_ms(),
         )?;
-        let journal = Journal::open(&folder.join("journal"), Options::default())?;
+        let journal = Journal::open(&folder.join("journal"), journal_options(config.audit))?;
         let keys = Keys::of(&registry)?;
         let now = EventTime((now_ms() / 1000) as i64);
         let identities: Arc<dyn Identities> =
@@ -210,6 +212,14 @@ struct Tail(Journal);
 impl serve::JournalTail for Tail {
     fn end(&self) -> Seq {
         self.0.end()
+    }
+}
+
+/// Nobody waits for the disk under `fail-open`, so its syncs can be few.
+fn journal_options(audit: Audit) -> Options {
+    match audit {
+        Audit::FailClosed => Options::default(),
+        Audit::FailOpen => Options { gather: FAIL_OPEN_GATHER, patient: true, ..Options::default() },
     }
 }
 

@@ -52,7 +52,7 @@ impl Journal {
         let followers = Followers::default();
         let (capacity, clock) = (options.queue_bytes, options.clock.clone());
         let core = Arc::new(Core {
-            queue: Arc::new(Queue::new(found.next, found.last_ms, capacity, options.gather, clock)),
+            queue: Arc::new(Queue::new(found.next, found.last_ms, capacity, (options.gather, options.patient), clock)),
             segments: Segments::new(SEGMENT_HEADER as u64, found.segments),
             recent: Recent::new(options.recent_bytes),
             metrics: Metrics::new(followers.clone()),

@@ -73,6 +73,7 @@ enum Phase {
 pub(crate) struct Queue {
     capacity: usize,
     gather: Duration,
+    patient: bool,
     clock: Clock,
     /// One past the last durable entry.
     durable: AtomicU64,
@@ -101,7 +102,13 @@ struct State {
 
 impl Queue {
     /// A queue whose first entry is `next`, appended at `last_ms` or later.
-    pub(crate) fn new(next: u64, last_ms: u64, capacity: usize, gather: Duration, clock: Clock) -> Queue {
+    pub(crate) fn new(
+        next: u64,
+        last_ms: u64,
+        capacity: usize,
+        (gather, patient): (Duration, bool),
+        clock: Clock,
+    ) -> Queue {
         let state = State {
             phase: Phase::Open,
             collecting: Batch { first: next, ..Batch::default() },
@@ -111,10 +118,10 @@ impl Queue {
             room: Waiters::default(),
             last_ms,
             wake_at: None,
-            crowd: 1,
+            crowd: if patient { usize::MAX } else { 1 },
         };
         let (state, ready, chain) = (Mutex::new(state), Condvar::new(), Chain::default());
-        Queue { capacity: capacity.max(1), gather, clock, durable: AtomicU64::new(next), state, ready, chain }
+        Queue { capacity: capacity.max(1), gather, clock, durable: AtomicU64::new(next), state, ready, chain, patient }
     }
 
     /// One past the last durable entry.
@@ -226,7 +233,9 @@ impl Queue {
         }
         state.wake_at = None;
         // It shrinks slowly, so that one small batch does not end the gathering.
-        state.crowd = state.collecting.appends.max(state.crowd * 3 / 4);
+        if !self.patient {
+            state.crowd = state.collecting.appends.max(state.crowd * 3 / 4);
+        }
         spare.clear(state.collecting.end());
         let batch = std::mem::replace(&mut state.collecting, spare);
         state.writing_end = batch.end();

@@ -254,6 +254,20 @@ fn an_append_that_was_queued_is_durable_though_its_future_was_dropped() {
 }
 
 #[test]
+fn a_patient_journal_makes_everything_durable_too() {
+    let disk = MemDisk::default();
+    let journal = open(&disk, &Options { gather: Duration::from_millis(5), patient: true, ..small() }).unwrap();
+    let appender = journal.appender();
+    for n in 0..10 {
+        assert_eq!(block_on(appender.append(event(n, 100))).unwrap(), Seq(n));
+    }
+    drop(appender.append(event(10, 100)));
+    assert_eq!(block_on(journal.wait_past(Seq(10))).unwrap(), Seq(11));
+    drop(journal);
+    assert_eq!(open(&disk, &small()).unwrap().end(), Seq(11));
+}
+
+#[test]
 fn what_is_queued_at_close_becomes_durable() {
     let disk = MemDisk::default();
     let journal = open(&disk, &Options { gather: Duration::from_secs(60), ..small() }).unwrap();
