@@ -8,7 +8,9 @@ use super::edge::Worker;
 use super::recording::Peer;
 use crate::local::BoxError;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
+use http_body::Body as _;
+use http_body_util::channel::Channel;
+use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
 
 /// The connection preface (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -26,6 +29,10 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes in the pipe between a stream and the HTTP/1.1 path, each way.
 const PIPE_BYTES: usize = 64 << 10;
+/// Frames of a request body that wait for the path.
+const QUEUED_FRAMES: usize = 2;
+/// How long the end of a response waits for the end of its request.
+const REQUEST_END: Duration = Duration::from_secs(5);
 /// Streams of one connection that may be open at once.
 const MAX_STREAMS: u32 = 256;
 
@@ -128,6 +135,7 @@ async fn carry(
     join_cookies(&mut parts.headers);
     parts.uri = parts.uri.path_and_query().map_or("/", |target| target.as_str()).parse()?;
     parts.version = Version::HTTP_11;
+    let (body, taken_in) = take_in(body);
     let response = sender.send_request(Request::from_parts(parts, body)).await?;
     let (mut parts, body) = response.into_parts();
     // Connection-specific fields have no place in HTTP/2 (RFC 9113, section 8.2.2).
@@ -140,7 +148,51 @@ async fn carry(
         let _alive = &sender;
         frame
     });
-    Ok(Response::from_parts(parts, body.boxed_unsync()))
+    let body = match taken_in {
+        None => body.boxed_unsync(),
+        Some(taken_in) => end_after(body, taken_in).boxed_unsync(),
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+/// The body of a request for the HTTP/1.1 path, and the task that reads it to its last frame. The path stops reading at
+/// `Content-Length`, but the frame that ends the stream may come after.
+fn take_in(mut body: Incoming) -> (UnsyncBoxBody<Bytes, BoxError>, Option<JoinHandle<()>>) {
+    if body.is_end_stream() {
+        return (body.map_err(BoxError::from).boxed_unsync(), None);
+    }
+    let (mut sender, channel) = Channel::<Bytes, BoxError>::new(QUEUED_FRAMES);
+    let reading = tokio::spawn(async move {
+        let mut wanted = true;
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) if wanted => wanted = sender.send(frame).await.is_ok(),
+                Ok(_) => {}
+                Err(error) => return sender.abort(error.into()),
+            }
+        }
+    });
+    (channel.boxed_unsync(), Some(reading))
+}
+
+/// A response that ends after its request has: a stream that is answered to the end while its request is open is reset
+/// (RFC 9113, section 8.1), and there are clients that take the reset for an error.
+fn end_after(
+    body: impl http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+    taken_in: JoinHandle<()>,
+) -> impl http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static {
+    let state = (Box::pin(body), Some(taken_in));
+    StreamBody::new(futures_util::stream::unfold(state, |(mut body, mut taken_in)| async move {
+        if let Some(frame) = body.frame().await {
+            return Some((frame, (body, taken_in)));
+        }
+        if let Some(mut taken_in) = taken_in.take()
+            && tokio::time::timeout(REQUEST_END, &mut taken_in).await.is_err()
+        {
+            taken_in.abort();
+        }
+        None
+    }))
 }
 
 /// HTTP/2 may split `Cookie`; HTTP/1.1 may not (RFC 9113, section 8.2.3).
