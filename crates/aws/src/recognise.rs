@@ -17,6 +17,7 @@ pub(crate) mod template;
 mod wire;
 
 pub use candidates::Candidates;
+pub use host::region;
 pub(crate) use route::Router;
 pub(crate) use s3::address as s3_address;
 

@@ -89,7 +89,7 @@ impl Record<'_> {
         };
         let failed = error::of(&call, exchange, &answer);
         let credential = aws::credential(request).or_else(|| aws::form_credential(request, &raw_body));
-        let caller = who::caller(recorder, &call, credential.as_ref(), exchange.completed, &answer);
+        let caller = who::caller(recorder, &call, credential.as_ref(), exchange.completed, &body, &answer);
         let refused = failed.as_ref().is_some_and(|failed| failed.unauthenticated);
         let unknown;
         let identity = match (caller.identity(), refused) {
@@ -105,7 +105,7 @@ impl Record<'_> {
         if failed.is_none() && call.teaches() {
             learn::take_in(recorder, &call, &caller, credential.as_ref(), exchange, &body, &answer);
         }
-        let region = region(recorder, &call, credential.as_ref());
+        let region = region(recorder, &call, request, credential.as_ref());
         let given = request_id(exchange, &answer);
         let mut made = uuid::Uuid::encode_buffer();
         let record = Record {
@@ -324,7 +324,7 @@ impl Record<'_> {
         if self.call.is_s3() {
             s3::additional(self.exchange, self.credential, self.deleted.is_none(), out);
         } else if self.failed.is_none() {
-            additional::members(&self.call, self.exchange, self.place(), self.answer, out);
+            additional::members(&self.call, self.exchange, self.place(), self.caller, self.body, self.answer, out);
         }
         // The owner of a resource does not hear through whom another account's session came.
         if let (Some(principal), None | Some((_, Side::Caller))) = (self.principal, self.shared) {
@@ -422,8 +422,13 @@ fn text(buffer: &[u8], length: usize) -> &str {
     buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// `awsRegion`: of the credential, or `us-east-1` for what is global (§10.4), or the house's.
-fn region<'e>(recorder: &'e Recorder, call: &Call, credential: Option<&Credential<'e>>) -> Cow<'e, str> {
+/// `awsRegion`: of the credential, or `us-east-1` for what is global (§10.4), or of the host, or the house's.
+fn region<'e>(
+    recorder: &'e Recorder,
+    call: &Call,
+    request: &aws::Request<'e>,
+    credential: Option<&Credential<'e>>,
+) -> Cow<'e, str> {
     const REGIONAL_TOO: [&str; 4] = ["s3", "s3control", "sts", "sdb"];
     if call.service.is_global() && !REGIONAL_TOO.contains(&call.service.name()) {
         return Cow::Borrowed("us-east-1");
@@ -431,6 +436,7 @@ fn region<'e>(recorder: &'e Recorder, call: &Call, credential: Option<&Credentia
     let named = credential.map(|credential| credential.region.clone());
     named
         .filter(|region| !region.is_empty() && !region.contains(['*', ',']))
+        .or_else(|| aws::recognise::region(request).map(Cow::Borrowed))
         .unwrap_or(Cow::Borrowed(&recorder.config.region))
 }
 

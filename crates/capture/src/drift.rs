@@ -5,12 +5,22 @@ pub(crate) fn result(service: &str, operation: &str) -> Option<&'static [(&'stat
     RESULTS.iter().find(|(own, name, _)| *own == service && *name == operation).map(|row| row.2)
 }
 
+/// The parameters that the record shows and their names there, where it shows only these.
+pub(crate) fn parameters(service: &str, operation: &str) -> Option<&'static [(&'static str, &'static str)]> {
+    PARAMETERS.iter().find(|(own, name, _)| *own == service && *name == operation).map(|row| row.2)
+}
+
 type Names = &'static [(&'static str, &'static str)];
 
 static RESULTS: &[(&str, &str, Names)] = &[
     ("secretsmanager", "CreateSecret", &[("ARN", "arn")]),
     ("secretsmanager", "PutSecretValue", &[("ARN", "arn")]),
     ("secretsmanager", "UpdateSecret", &[("ARN", "arn")]),
+];
+
+static PARAMETERS: &[(&str, &str, Names)] = &[
+    // In the words of OAuth, and nothing that proves anything (AWS Security Blog, "Simplified developer access to AWS with aws login").
+    ("signin", "CreateOAuth2Token", &[("resource", "resource"), ("clientId", "client_id")]),
 ];
 
 /// Parameters that a service adds to the record although the caller did not send them: name in the model, name in the

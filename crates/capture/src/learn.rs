@@ -2,7 +2,9 @@
 //!
 //! Only what the service itself said is taken in; what it left open stays open.
 
+mod named;
 mod sessions;
+pub(crate) mod sign_in;
 
 use crate::call::Call;
 use crate::decode::form;
@@ -33,6 +35,7 @@ pub(crate) fn teaches(service: &str, operation: &str) -> bool {
         }
         "sso" => operation == "GetRoleCredentials",
         "cognito-identity" => operation == "GetCredentialsForIdentity",
+        "signin" => operation == "CreateOAuth2Token",
         _ => false,
     }
 }
@@ -61,7 +64,9 @@ pub(crate) fn take_in(
         result: answer.root().map(result_of),
     };
     let operation = call.operation.name();
-    if let Some(lesson) = answered.lesson(operation) {
+    if sign_in::is_sign_in(call) {
+        answered.signed_in().into_iter().flatten().for_each(|lesson| recorder.identities.learn(lesson, answered.at));
+    } else if let Some(lesson) = answered.lesson(operation) {
         recorder.identities.learn(lesson, answered.at);
     } else if let Some(revoked) = answered.revoked(operation) {
         recorder.identities.forget(&revoked);
@@ -150,41 +155,26 @@ impl<'t> Answered<'t> {
         }
         let key = self.key?;
         let (arn, id, account) = (self.told("Arn")?, self.told("UserId")?, self.told("Account")?);
-        let path = arn.splitn(6, ':').nth(5)?;
-        let identity_type = match path.split('/').next()? {
-            "root" => IdentityType::Root,
-            "user" => IdentityType::IAMUser,
-            "assumed-role" => IdentityType::AssumedRole,
-            "federated-user" => IdentityType::FederatedUser,
-            _ => return None,
-        };
-        let role = (identity_type == IdentityType::AssumedRole).then(|| path.split('/').nth(1)).flatten();
-        let partition = arn.split(':').nth(1)?;
+        let said = named::principal(arn, account, Some(id))?;
+        let issuer = said.session_context.and_then(|context| context.session_issuer);
         let context = known.and_then(|known| known.session_context.clone());
-        let issuer = role.map(|role| SessionIssuer {
-            issuer_type: "Role".to_owned(),
-            principal_id: id.split_once(':').map(|(role, _)| role.to_owned()),
-            arn: Some(format!("arn:{partition}:iam::{account}:role/{role}")),
-            account_id: Some(account.to_owned()),
-            user_name: Some(role.to_owned()),
-        });
         let identity = Identity {
-            principal_id: Some(id.to_owned()),
-            arn: Some(arn.to_owned()),
-            account_id: Some(account.to_owned()),
             access_key_id: Some(key.to_owned()),
-            user_name: (identity_type == IdentityType::IAMUser)
-                .then(|| path.rsplit('/').next().map(str::to_owned))
-                .flatten(),
             session_context: match issuer {
                 Some(issuer) => {
                     let context = context.unwrap_or_default();
-                    let session_issuer = context.session_issuer.or(Some(issuer));
-                    Some(SessionContext { session_issuer, ..context })
+                    let session_issuer = match context.session_issuer {
+                        // Its path is only known to who saw the session being opened.
+                        Some(known) => {
+                            SessionIssuer { principal_id: known.principal_id.or(issuer.principal_id), ..known }
+                        }
+                        None => issuer,
+                    };
+                    Some(SessionContext { session_issuer: Some(session_issuer), ..context })
                 }
                 None => context,
             },
-            ..Identity::of_type(identity_type)
+            ..said
         };
         // Temporary keys begin so, and none lives longer.
         let expires = key.starts_with("ASIA").then_some(EventTime(self.at.0 + sessions::LONGEST));

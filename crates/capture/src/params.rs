@@ -82,6 +82,9 @@ pub(crate) fn request(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out
         Protocol::RestXml => Wire::Xml,
         Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => Wire::Json,
     };
+    if let Some(shown) = crate::drift::parameters(call.service.name(), call.operation.name()) {
+        return only(shown, body, out);
+    }
     let renderer = call.renderer(wire);
     if call.protocol.is_rest() {
         labels(&renderer, call, exchange, input, out);
@@ -162,16 +165,11 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
     if call.protocol.is_rest() {
         headers(&renderer, &response.headers, output, out);
     }
+    if let Some(shown) = crate::drift::result(call.service.name(), call.operation.name()) {
+        return only(shown, body, out);
+    }
     let Some(root) = body.root() else { return content(&renderer, output, body, out) };
     let root = if call.protocol == Protocol::Query { result_of(root) } else { root };
-    if let Some(shown) = crate::drift::result(call.service.name(), call.operation.name()) {
-        for (member, name) in shown {
-            if let Some(text) = root.child(member).and_then(NodeRef::text) {
-                out.text_member(name, text);
-            }
-        }
-        return Written::Members;
-    }
     match only_structure(output).filter(|_| call.manner.unwraps) {
         Some(member) => {
             if let Some(inner) = root.child(member.wire_name()) {
@@ -179,6 +177,19 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
             }
         }
         None => payload_or_members(&renderer, output, root, out),
+    }
+    Written::Members
+}
+
+/// Writes the texts that a record shows of a body of which it shows only some, under their names there.
+fn only(shown: &[(&str, &'static str)], body: &Body<'_>, out: &mut Json) -> Written {
+    let Some(root) = body.root().map(result_of) else {
+        return if matches!(body, Body::Omitted) { Written::Omitted } else { Written::Members };
+    };
+    for (member, name) in shown {
+        if let Some(text) = root.child(member).and_then(NodeRef::text) {
+            out.text_member(name, text);
+        }
     }
     Written::Members
 }

@@ -100,6 +100,8 @@ static ROWS: &[Row] = &[
     row("sesv2", "CcAddresses", Mask::TextList(HIDDEN)),
     row("sesv2", "Data", Mask::Text(HIDDEN)),
     row("sesv2", "ToAddresses", Mask::TextList(HIDDEN)),
+    row("signin", "code", Mask::Drop),
+    row("signin", "codeVerifier", Mask::Drop),
     row("sns", "Message", Mask::Text(HIDDEN)),
     row("sns", "MessageAttributes", Mask::Text(HIDDEN)),
     row("sns", "PhoneNumber", Mask::Text(HIDDEN)),

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::identities::Principal;
+use crate::learn::sign_in;
 use crate::params::{Body, result_of};
 use crate::recorder::Recorder;
 use crate::tree::NodeRef;
@@ -46,16 +47,17 @@ impl Caller {
     }
 }
 
-/// Who made the call. `result` is the decoded answer, for the STS calls that are made with a token instead of a key.
+/// Who made the call. `body` and `result` are decoded, for the calls that are made with a token instead of a key.
 pub(crate) fn caller(
     recorder: &Recorder,
     call: &Call,
     credential: Option<&Credential<'_>>,
     at: EventTime,
+    body: &Body<'_>,
     result: &Body<'_>,
 ) -> Caller {
-    if let Some(federated) = federated(call, result) {
-        return Caller::Stated(Box::new(federated));
+    if let Some(by_token) = federated(call, result).or_else(|| sign_in::person(recorder, call, at, body, result)) {
+        return Caller::Stated(Box::new(by_token));
     }
     match credential {
         Some(credential) if credential.kind == CredentialKind::Bearer => {

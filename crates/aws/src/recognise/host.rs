@@ -23,12 +23,30 @@ pub(super) fn stem<'r>(request: &Request<'r>) -> &'r str {
     let suffix = SUFFIXES.iter().find(|suffix| ends_with(name, suffix));
     let Some(mut stem) = suffix.and_then(|suffix| name.get(..name.len() - suffix.len())) else { return "" };
     while let Some((rest, last)) = stem.rsplit_once('.') {
-        if !is_region(last) && !matches!(last, "dualstack" | "vpce" | "aws" | "global") {
+        if !is_tail(last) {
             break;
         }
         stem = rest;
     }
     stem
+}
+
+/// The Region that the host names: of AWS's own endpoints, of what local stacks call themselves, and of sign-in. The global
+/// endpoint of STS stands in `us-east-1` (`reference/event-record.md` §10.4).
+pub fn region<'r>(request: &Request<'r>) -> Option<&'r str> {
+    const SIGN_IN: &[&str] = &[".signin.aws.amazon.com", ".oauth.signin.aws"];
+    let name = name(request);
+    if name.eq_ignore_ascii_case("sts.amazonaws.com") {
+        return Some("us-east-1");
+    }
+    let suffix = SIGN_IN.iter().chain(SUFFIXES).find(|suffix| ends_with(name, suffix))?;
+    let labels = name.get(..name.len() - suffix.len())?.rsplit('.');
+    labels.take_while(|label| is_tail(label)).find(|label| is_region(label) && *label != "aws-global")
+}
+
+/// Whether a label stands after the name of the service: a Region, or the kind of an endpoint.
+fn is_tail(label: &str) -> bool {
+    is_region(label) || matches!(label, "dualstack" | "vpce" | "aws" | "global")
 }
 
 fn ends_with(name: &str, suffix: &str) -> bool {
@@ -120,6 +138,29 @@ mod tests {
         check("kms-fips.us-east-1.amazonaws.com", &["kms"]);
         check("s3.localhost:4780", &["s3"]);
         check("sqs.us-east-1.localhost.localstack.cloud:4566", &["sqs"]);
+    }
+
+    #[test]
+    fn hosts_name_their_region() {
+        let named = |host: &str| {
+            let headers = [("host", host.as_bytes())];
+            let request = Request { method: "GET", path: "/", query: "", headers: Headers(&headers) };
+            region(&request).map(str::to_owned)
+        };
+        for (host, expected) in [
+            ("sts.eu-west-1.amazonaws.com", "eu-west-1"),
+            ("sts.amazonaws.com:443", "us-east-1"),
+            ("a.b.s3.dualstack.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+            ("vpce-1.sqs.eu-west-1.vpce.amazonaws.com", "eu-west-1"),
+            ("us-west-2.oauth.signin.aws", "us-west-2"),
+            ("us-east-2.signin.aws.amazon.com", "us-east-2"),
+            ("sqs.us-east-1.localhost.localstack.cloud:4566", "us-east-1"),
+        ] {
+            assert_eq!(named(host).as_deref(), Some(expected), "{host}");
+        }
+        for host in ["127.0.0.1:4780", "iam.amazonaws.com", "us-east-1.s3.amazonaws.com", "us-east-1.example.com", ""] {
+            assert_eq!(named(host), None, "{host}");
+        }
     }
 
     #[test]

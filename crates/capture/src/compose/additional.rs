@@ -2,13 +2,23 @@
 
 use crate::call::Call;
 use crate::exchange::Exchange;
+use crate::limits;
 use crate::params::{Body, percent_decoded};
 use crate::resources::{Place, function_arn};
 use crate::tree::NodeRef;
 use crate::write::Json;
+use event::Identity;
 
 /// Writes the members that a call of this service has.
-pub(super) fn members(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, answer: &Body<'_>, out: &mut Json) {
+pub(super) fn members(
+    call: &Call,
+    exchange: &Exchange<'_>,
+    place: Place<'_>,
+    caller: &Identity,
+    body: &Body<'_>,
+    answer: &Body<'_>,
+    out: &mut Json,
+) {
     match (call.service.name(), call.operation.name()) {
         ("sts", _) => serving_region(exchange, out),
         ("kms", _) => {
@@ -16,8 +26,20 @@ pub(super) fn members(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, an
                 out.text_member("keyMaterialId", id);
             }
         }
+        ("signin", "CreateOAuth2Token") => signed_in(caller, body, out),
         ("lambda", "Invoke" | "InvokeWithResponseStream") => function_version(call, exchange, place, out),
         _ => {}
+    }
+}
+
+/// As AWS's examples of this event show it (AWS Sign-In User Guide, "Monitoring OAuth activity").
+fn signed_in(caller: &Identity, body: &Body<'_>, out: &mut Json) {
+    let session = caller.session_context.as_ref().and_then(|context| context.sign_in_session_arn.as_deref());
+    let grant = body.root().and_then(|root| root.child("grantType")).and_then(NodeRef::text);
+    for (name, value) in [("signInSessionArn", session), ("grant_type", grant), ("success", Some("true"))] {
+        if let Some(value) = value {
+            out.text_member(name, limits::text(value));
+        }
     }
 }
 
