@@ -13,6 +13,7 @@ mod event;
 mod head;
 mod identity;
 mod scan;
+mod selector;
 mod time;
 
 pub use category::Category;
@@ -21,5 +22,9 @@ pub use head::{Field, Head, HeadError};
 pub use identity::{
     Identity, IdentityType, InScopeOf, InvokedByDelegate, OnBehalfOf, SessionAttributes, SessionContext, SessionIssuer,
     WebIdFederationData,
+};
+pub use selector::{
+    AdvancedEventSelector, DataResource, EventSelector, FieldSelector, Matcher, Operators, ReadWriteType,
+    SelectorError, SelectorField, Selectors, Union,
 };
 pub use time::EventTime;
