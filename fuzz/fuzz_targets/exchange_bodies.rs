@@ -1,4 +1,4 @@
 //! Bytes as the bodies of a call: JSON, forms, XML, CBOR, gzip.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| opentrail_fuzz::exchange_bytes::bodies(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| opentrail_capture::hostile::bodies(input));

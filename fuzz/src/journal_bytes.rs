@@ -10,6 +10,15 @@ const NAME: &str = "00000000000000000000.seg";
 /// A journal that was really written: two entries in two batches.
 const SAMPLE: &[u8] = include_bytes!("../../crates/journal/testdata/v1/00000000000000000000.seg");
 
+/// The input behind its first byte: as a segment when that is zero, else as changes to the sample.
+pub fn either(input: &[u8]) {
+    match input.split_first() {
+        Some((0, rest)) => raw(rest),
+        Some((_, rest)) => changed(rest),
+        None => {}
+    }
+}
+
 /// Opens a journal whose only segment is the input.
 pub fn raw(input: &[u8]) {
     let read = open(input);

@@ -9,7 +9,8 @@ use crate::time::{Dates, Instant};
 use crate::tree::{MAX_DEPTH, NodeRef, Value};
 use crate::write::Json;
 use aws::{Kind, Member, Shape};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
+use std::collections::HashMap;
 
 const REMOVED: &str = "<sensitiveDataRemoved>";
 
@@ -121,31 +122,52 @@ pub(crate) fn element(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         return out.null();
     }
     out.open_object();
-    let mut seen: SmallVec<[&str; 16]> = SmallVec::new();
-    for child in node.children() {
-        if seen.contains(&child.name()) {
-            continue;
+    for alike in by_name(node) {
+        let Some(first) = alike.first() else { continue };
+        out.foreign_key(first.name());
+        match alike.as_slice() {
+            _ if is_secret(first.name(), None) => out.text(REMOVED),
+            [only] => element(*only, depth + 1, out),
+            several => {
+                out.open_list();
+                several.iter().for_each(|node| element(*node, depth + 1, out));
+                out.close_list();
+            }
         }
-        seen.push(child.name());
-        out.foreign_key(child.name());
-        if is_secret(child.name(), None) {
-            out.text(REMOVED);
-            continue;
-        }
-        let alike = || child.following().filter(|other| other.name() == child.name());
-        if alike().next().is_none() {
-            element(child, depth + 1, out);
-            continue;
-        }
-        out.open_list();
-        std::iter::once(child).chain(alike()).for_each(|node| element(node, depth + 1, out));
-        out.close_list();
     }
     if let Some(text) = node.text().filter(|text| !text.trim().is_empty()) {
         out.key("content");
         coerced(text, out);
     }
     out.close_object();
+}
+
+/// The children with the same name together, in the order in which the names come first.
+fn by_name<'t, 'a>(node: NodeRef<'t, 'a>) -> SmallVec<[SmallVec<[NodeRef<'t, 'a>; 2]>; 8]> {
+    /// From so many names on they are looked up.
+    const MANY: usize = 16;
+    let mut groups: SmallVec<[SmallVec<[NodeRef<'t, 'a>; 2]>; 8]> = SmallVec::new();
+    let mut places: HashMap<&'t str, usize> = HashMap::new();
+    for child in node.children() {
+        let name = child.name();
+        let alike = |group: &SmallVec<[NodeRef<'t, 'a>; 2]>| group.first().is_some_and(|first| first.name() == name);
+        // A list's elements come one after another.
+        let place = match groups.last().is_some_and(alike) {
+            true => Some(groups.len() - 1),
+            false if groups.len() <= MANY => groups.iter().position(alike),
+            false => groups.iter().take(MANY).position(alike).or_else(|| places.get(name).copied()),
+        };
+        match place.and_then(|place| groups.get_mut(place)) {
+            Some(group) => group.push(child),
+            None => {
+                if groups.len() >= MANY {
+                    places.insert(name, groups.len());
+                }
+                groups.push(smallvec![child]);
+            }
+        }
+    }
+    groups
 }
 
 fn coerced(text: &str, out: &mut Json) {

@@ -7,4 +7,6 @@ mod framing;
 mod head;
 
 pub(crate) use framing::Framing;
+#[cfg(any(test, fuzzing))]
+pub(crate) use framing::FramingError;
 pub(crate) use head::{HeadError, RequestHead, ResponseHead};

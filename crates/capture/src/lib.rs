@@ -19,6 +19,9 @@ mod dynamodb;
 mod ec2;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod hostile;
 mod http1;
 mod identities;
 mod learn;

@@ -14,7 +14,7 @@ mod buffers;
 mod connection;
 mod edge;
 mod http2;
-mod origin;
+pub(crate) mod origin;
 mod recording;
 mod relay;
 mod routes;

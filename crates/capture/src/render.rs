@@ -36,9 +36,10 @@ impl Renderer {
         if depth > MAX_DEPTH {
             return;
         }
-        let mut repeated = "";
+        // Flattened lists that are written.
+        let mut written: SmallVec<[&str; 4]> = SmallVec::new();
         for child in node.children() {
-            if child.name() == repeated && !repeated.is_empty() {
+            if written.contains(&child.name()) {
                 continue;
             }
             let Some(member) = member_of(shape, child.name(), self.wire) else { continue };
@@ -46,10 +47,7 @@ impl Renderer {
                 continue;
             }
             if self.wire == Wire::Xml && member.is_flattened() {
-                repeated = child.name();
-                if node.child(child.name()).is_some_and(|first| !first.is(child)) {
-                    continue;
-                }
+                written.push(child.name());
             }
             self.member(child, member, within, depth, out);
         }

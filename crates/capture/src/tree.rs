@@ -52,8 +52,22 @@ pub(crate) struct Tree<'a> {
 }
 
 /// The place of a node in its arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Id(u32);
+
+/// What [`Tree::find`] says of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Child(Id),
+    /// There is none of that name.
+    Nothing,
+    /// It is neither the last nor among the first; there are more.
+    TooMany,
+}
+
+/// How many children are looked at in search of one: to look at all for each key of a form would take an hour of a
+/// caller who sends many.
+const SEARCHED: usize = 64;
 
 impl<'a> Tree<'a> {
     /// A tree of only its root.
@@ -126,19 +140,22 @@ impl<'a> Tree<'a> {
         NodeRef { tree: self, at: id.0 }.children().any(|child| !child.is_attribute())
     }
 
-    /// The child of that name that was added last, if it is the last child; else a search. Forms list their keys in
-    /// order, so that the last child is nearly always the one.
-    pub(crate) fn find(&self, parent: Id, name: &str) -> Option<Id> {
-        let parent = self.node(parent.0)?;
+    /// The child of that name: the last child, or one of the first. Forms list their keys in order, so that the last child
+    /// is nearly always the one.
+    pub(crate) fn find(&self, parent: Id, name: &str) -> Found {
+        let Some(parent) = self.node(parent.0) else { return Found::Nothing };
         if let Some(last) = self.node(parent.last)
             && last.name == name
         {
-            return Some(Id(parent.last));
+            return Found::Child(Id(parent.last));
         }
-        NodeRef { tree: self, at: 0 }
-            .siblings_from(parent.first)
-            .find(|node| node.name() == name)
-            .map(|node| Id(node.at))
+        let mut seen = 0;
+        let mut children = NodeRef { tree: self, at: 0 }.siblings_from(parent.first).take(SEARCHED);
+        match children.find(|node| (seen += 1, node.name() == name).1) {
+            Some(node) => Found::Child(Id(node.at)),
+            None if seen < SEARCHED => Found::Nothing,
+            None => Found::TooMany,
+        }
     }
 
     fn node(&self, at: u32) -> Option<&Node<'a>> {
@@ -195,11 +212,6 @@ impl<'t, 'a> NodeRef<'t, 'a> {
         self.children().find(|child| child.name() == name)
     }
 
-    /// Whether both are the same node of the same tree.
-    pub(crate) fn is(self, other: NodeRef<'_, '_>) -> bool {
-        self.at == other.at
-    }
-
     /// Its text or number; `None` for anything else.
     pub(crate) fn text(self) -> Option<&'t str> {
         match self.value() {
@@ -222,7 +234,8 @@ mod tests {
         let names: Vec<_> = tree.root().children().map(NodeRef::name).collect();
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(tree.root().child("b").and_then(NodeRef::text), Some("b"));
-        assert!(tree.find(Tree::ROOT, "a").is_some() && tree.find(Tree::ROOT, "d").is_none());
+        assert!(matches!(tree.find(Tree::ROOT, "a"), Found::Child(_)));
+        assert_eq!(tree.find(Tree::ROOT, "d"), Found::Nothing);
     }
 
     #[test]

@@ -15,7 +15,7 @@ impl Json {
         self.buffer
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.buffer
     }

@@ -30,6 +30,23 @@ fn damaged_record() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Each file of `fuzz/seeds/TARGET`: beginnings for the fuzzer, and what it has found.
+fn every_kept_input(target: &str, promise: fn(&[u8])) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/");
+    let kept: Vec<_> = std::fs::read_dir(format!("{folder}{target}")).unwrap().collect();
+    assert!(!kept.is_empty());
+    for file in kept {
+        promise(&std::fs::read(file.unwrap().path()).unwrap());
+    }
+}
+
+#[test]
+fn what_was_found_once_stays_mended() {
+    every_kept_input("event_scan", event_bytes::scan);
+    every_kept_input("event_head", event_bytes::head);
+    every_kept_input("journal_recovery", journal_bytes::either);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 

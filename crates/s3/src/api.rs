@@ -5,6 +5,10 @@ mod auth;
 mod aws_chunked;
 mod body;
 mod buckets;
+#[cfg(test)]
+#[path = "../../../fuzz/src/chunked_bytes.rs"]
+#[allow(unreachable_pub, clippy::panic, clippy::expect_used, reason = "the included file is a library in `fuzz`")]
+mod chunked_bytes;
 mod convert;
 mod copies;
 mod error;

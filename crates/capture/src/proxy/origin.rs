@@ -20,7 +20,7 @@ pub struct TrustedProxies(Vec<IpNet>);
 
 /// What the beginning of a connection from a trusted proxy says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Preamble {
+pub(crate) enum Preamble {
     /// No PROXY header: the connection begins with what it carries.
     None,
     /// More bytes are needed to tell.
@@ -44,7 +44,7 @@ impl TrustedProxies {
 
     /// The caller's address: from the right end of `X-Forwarded-For`, the first that is no trusted proxy; the last
     /// readable one when all are. An entry that cannot be read ends the search: what stands before it could be anybody's.
-    pub(super) fn caller<'a>(&self, peer: IpAddr, forwarded_for: impl DoubleEndedIterator<Item = &'a [u8]>) -> IpAddr {
+    pub(crate) fn caller<'a>(&self, peer: IpAddr, forwarded_for: impl DoubleEndedIterator<Item = &'a [u8]>) -> IpAddr {
         let mut caller = peer;
         let entries = forwarded_for.rev().flat_map(|line| line.rsplit(|&byte| byte == b','));
         for entry in entries {
@@ -68,7 +68,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// Reads the PROXY header at the beginning of `bytes`.
-pub(super) fn preamble(bytes: &[u8]) -> Preamble {
+pub(crate) fn preamble(bytes: &[u8]) -> Preamble {
     if bytes.len() < VERSION_2.len() && (VERSION_2.starts_with(bytes) || VERSION_1.starts_with(bytes)) {
         return Preamble::Incomplete;
     }

@@ -219,6 +219,15 @@ fn headers_that_decide_what_a_call_means_must_be_signed() {
 }
 
 #[test]
+fn a_header_that_is_signed_many_times_over_is_refused_before_it_is_written_as_often() {
+    let mut json = sent("json");
+    let authorization = json.header("authorization");
+    *authorization = authorization.replace("SignedHeaders=", &format!("SignedHeaders={}", "host;".repeat(5000)));
+    let checked = json.with(|request| check_signed_headers(request, &aws::credential(request).unwrap()));
+    assert_eq!(checked, Err(AuthError::Signature));
+}
+
+#[test]
 fn a_payload_that_is_not_the_signed_one_is_refused() {
     let mut json = sent("json");
     json.body.push(' ');

@@ -206,8 +206,19 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200), piece in 1usize..20) {
-            let _ = decode(&body, piece);
+        fn any_bytes_are_chunks_or_refused(cut: u8, words in prop::collection::vec(prop_oneof![
+            prop::sample::select(&["5", "0", "a", "\r\n", "\n", "hello", ";chunk-signature=00", "a:b", ":", "ffffffffffffffff", "\r"][..])
+                .prop_map(|word| word.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..9),
+        ], 0..20)) {
+            crate::api::chunked_bytes::chunked(&[&[cut][..], &words.concat()].concat());
+        }
+    }
+
+    #[test]
+    fn what_was_found_once_stays_mended() {
+        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/aws_chunked")).unwrap() {
+            crate::api::chunked_bytes::chunked(&std::fs::read(file.unwrap().path()).unwrap());
         }
     }
 }
