@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.opentrail import OpenTrail
+from harness.opentrail import OpenTrail, client
 from harness.process import clean_environment
 from harness.upstream import Moto
 
@@ -52,11 +52,14 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """Makes OpenTrails in folders of their own: `house(upstream=..., auth=..., flags=[...])`; ends them with the story."""
+    """Makes OpenTrails in folders of their own: `house(upstream=..., auth=..., flags=[...])`; ends them with the story, and
+    searches what each of them leaves for secrets (harness/secrets.py)."""
     made = []
 
     def make(**options):
         trail = OpenTrail(Path(tmp_path_factory.mktemp("opentrail")), **options)
+        if options.get("upstream") in Moto.URLS:
+            trail.log_files_elsewhere = lambda: client(options["upstream"], "s3")
         made.append(trail)
         STARTED.append(trail)
         return trail

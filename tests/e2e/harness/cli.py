@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+from . import secrets
 from .process import clean_environment, tool
 
 
@@ -34,6 +35,11 @@ class Cli:
     def run(self, *words, stdin=None):
         endpoint = ["--endpoint-url", self.url] if words[0] in OF_THEIR_OWN else []
         done = subprocess.run([tool("aws"), *endpoint, *map(str, words)], env=self.env, input=stdin, capture_output=True, timeout=120)
+        if done.stdout[:1] == b"{":
+            try:
+                secrets.given(self.url, json.loads(done.stdout))
+            except ValueError:
+                pass  # an object that was asked for, not an answer
         return Answer(done)
 
     def __call__(self, *words, stdin=None):

@@ -9,12 +9,13 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
+from . import secrets
 from .process import Process, clean_environment, eventually, free_port
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 # Any key will do with `--auth trust`.
-ANY_KEY = ("AKIAENDTOENDTESTS001", "any-secret-will-do")
+ANY_KEY = ("AKIAENDTOENDTESTS001", "planted-any-secret-will-do")
 
 
 def binary():
@@ -32,6 +33,11 @@ class OpenTrail:
         self.port = free_port()
         self.auth = auth
         self.url = f"{scheme}://127.0.0.1:{self.port}"
+        # Where others keep the log files that it delivers: makes a client that can read them.
+        self.log_files_elsewhere = None
+        # What it said last of itself, by path; and whether a story lets it show secrets, to see that they are found.
+        self.last_answers = {}
+        self.shows_secrets = False
         command = [binary(), "serve", "--data-dir", self.data, "--listen", f"{address}:{self.port}"]
         command += ["--auth", auth, "--account", ACCOUNT, "--delivery-interval", interval]
         if upstream:
@@ -81,11 +87,21 @@ class OpenTrail:
         self.process.kill()
 
     def end(self):
-        """The end of a test: whatever happened, it never panicked."""
+        """The end of a test: whatever happened, it never panicked, and it left no secret where somebody may read it."""
+        self.say_last()
         self.process.kill()
         said = self.process.said()
         at = said.find("panicked at")
         assert at < 0, f"opentrail panicked:\n{said[at : at + 4000]}"
+        if not self.shows_secrets:
+            told = secrets.found(self)
+            assert not told, "secrets are left:\n" + "\n".join(told)[:10_000]
+
+    def say_last(self):
+        """Keeps what it says of itself now."""
+        if self.process.alive():
+            answers = {path: self.get(path) for path in ("/_opentrail/metrics", "/_opentrail/health")}
+            self.last_answers = {path: answer[1] for path, answer in answers.items() if answer}
 
     def memory(self, field="VmRSS"):
         """Resident memory in MiB."""
@@ -105,6 +121,12 @@ class OpenTrail:
         section = parser["default"]
         return section["aws_access_key_id"], section["aws_secret_access_key"]
 
+    def own_secret(self):
+        """The secret of the key that it made for its administrator, if it made one."""
+        parser = configparser.ConfigParser()
+        parser.read(self.credentials_file)
+        return parser.get("default", "aws_secret_access_key", fallback="").encode() or None
+
     def client(self, service, key=None, region=REGION, token=None, **config):
         return client(self.url, service, key or self.key(), region, token, **config)
 
@@ -113,7 +135,7 @@ def client(url, service, key=ANY_KEY, region=REGION, token=None, **config):
     """A boto3 client of `url` that tries once and tells everything."""
     settings = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 60, "s3": {"addressing_style": "path"}}
     settings.update(config)
-    return boto3.session.Session().client(
+    made = boto3.session.Session().client(
         service,
         endpoint_url=url,
         region_name=region,
@@ -123,3 +145,5 @@ def client(url, service, key=ANY_KEY, region=REGION, token=None, **config):
         config=Config(**settings),
         verify=False,
     )
+    made.meta.events.register("after-call", lambda parsed, **_: secrets.given(url, parsed))
+    return made

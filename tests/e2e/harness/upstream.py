@@ -10,9 +10,12 @@ from .process import Process, clean_environment, eventually, free_port, tool
 class Moto:
     """A moto server: an AWS in memory, account 123456789012."""
 
+    URLS = set()
+
     def __init__(self, folder):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.URLS.add(self.url)
         command = [tool("moto_server"), "-H", "127.0.0.1", "-p", self.port]
         self.process = Process(command, folder / "moto.log", clean_environment(MOTO_EC2_LOAD_DEFAULT_AMIS="false"))
 
