@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use trail::{Delivery, DeliveryOptions};
+use trail::{Delivery, DeliveryOptions, SigningKeys};
 
 /// How long calls in flight may take after SIGTERM.
 const EDGE_GRACE: Duration = Duration::from_secs(30);
@@ -88,6 +88,8 @@ impl App {
             Arc::new(buckets.clone()),
             DeliveryOptions {
                 interval: config.delivery_interval,
+                digest_interval: config.digest_interval,
+                keys: SigningKeys::open(&registry, &folder.join("digest.key"))?,
                 follow: FollowOptions::default(),
                 now_ms: Arc::new(now_ms),
             },

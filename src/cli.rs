@@ -68,6 +68,9 @@ pub(crate) struct ServeArgs {
     /// How long events are gathered into a log file [default: 5m]
     #[arg(long, value_name = "TIME", env = "OPENTRAIL_DELIVERY_INTERVAL")]
     pub(crate) delivery_interval: Option<String>,
+    /// How much time a digest file covers [default: 1h]
+    #[arg(long, value_name = "TIME", env = "OPENTRAIL_DIGEST_INTERVAL")]
+    pub(crate) digest_interval: Option<String>,
     /// How long the journal keeps events that every reader has seen [default: 90d]
     #[arg(long, value_name = "TIME", env = "OPENTRAIL_RETENTION")]
     pub(crate) retention: Option<String>,

@@ -15,6 +15,9 @@ const DEFAULT_FILE: &str = "opentrail.toml";
 /// Bounds of `--delivery-interval`: below, files would be mostly overhead; above, CloudTrail users would wait in vain.
 const DELIVERY_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 
+/// Bounds of `--digest-interval`: names have whole seconds; above, a cut tail would be noticed too late.
+const DIGEST_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+
 /// What `serve` runs with. Inert: building it touches nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -34,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     /// How long events are gathered into a log file.
     pub(crate) delivery_interval: Duration,
+    /// How much time a digest file covers.
+    pub(crate) digest_interval: Duration,
     /// How long the journal keeps events.
     pub(crate) retention: Duration,
     /// Whether calls that AWS would not record are recorded.
@@ -150,6 +155,7 @@ struct File {
     audit: Option<String>,
     auth: Option<String>,
     delivery_interval: Option<String>,
+    digest_interval: Option<String>,
     retention: Option<String>,
     record_unauthenticated: Option<bool>,
     identities: Option<PathBuf>,
@@ -225,6 +231,11 @@ impl Config {
             let value = format!("{delivery_interval:?}");
             return Err(ConfigError::Value { name: "delivery-interval", value, remedy: "choose 1s to 1h" });
         }
+        let digest_interval = duration("digest-interval", args.digest_interval.or(file.digest_interval), "1h")?;
+        if !(DIGEST_INTERVAL.0..=DIGEST_INTERVAL.1).contains(&digest_interval) {
+            let value = format!("{digest_interval:?}");
+            return Err(ConfigError::Value { name: "digest-interval", value, remedy: "choose 1s to 24h" });
+        }
         let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
@@ -258,6 +269,7 @@ impl Config {
             region,
             auth,
             delivery_interval,
+            digest_interval,
             tls,
         })
     }
@@ -355,6 +367,7 @@ mod tests {
         assert_eq!(config.data_dir, PathBuf::from("opentrail-data"));
         assert_eq!((config.audit, config.auth), (Audit::FailClosed, Auth::Verify));
         assert_eq!(config.delivery_interval, Duration::from_secs(300));
+        assert_eq!(config.digest_interval, Duration::from_secs(3600));
     }
 
     #[test]
@@ -379,6 +392,7 @@ mod tests {
         assert!(with(|a| a.audit = Some("maybe".into())).contains("fail-closed or fail-open"));
         assert!(with(|a| a.delivery_interval = Some("5 parsecs".into())).contains("such as 30s"));
         assert!(with(|a| a.delivery_interval = Some("0s".into())).contains("1s to 1h"));
+        assert!(with(|a| a.digest_interval = Some("25h".into())).contains("1s to 24h"));
         assert!(with(|a| a.upstream = vec!["moto:5000".into()]).contains("http://HOST"));
         assert!(with(|a| a.trusted_proxy = vec!["10.0.0.0/99".into()]).contains("10.0.0.0/8"));
         assert!(with(|a| a.tls_cert = Some("x".into())).contains("both or neither"));

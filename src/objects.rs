@@ -79,6 +79,7 @@ impl LogBucket for Buckets {
                 let attributes = s3::Attributes {
                     content_type: Some(headers.content_type.to_owned()),
                     content_encoding: Some(headers.content_encoding.to_owned()),
+                    metadata: headers.metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
                     ..s3::Attributes::default()
                 };
                 store.put(bucket, key, attributes, body).await.map(|_| ()).map_err(|error| refused(&error))

@@ -9,9 +9,11 @@ use zeroize::Zeroizing;
 
 pub(crate) mod access_key;
 pub(crate) mod delivery;
+pub(crate) mod digest;
 pub(crate) mod learned;
 pub(crate) mod meta;
 pub(crate) mod position;
+pub(crate) mod signing_key;
 pub(crate) mod trail;
 
 /// Something the registry keeps.

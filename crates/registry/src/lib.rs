@@ -20,9 +20,11 @@ mod secret;
 
 pub use document::access_key::{AccessKey, KeyStatus};
 pub use document::delivery::{DeliveryState, DeliveryStatus, PendingCut};
+pub use document::digest::{DeliveredCut, DeliveredFile, DigestChains, DigestLink, DigestState, PendingDigests};
 pub use document::learned::LearnedIdentity;
 pub use document::meta::Meta;
 pub use document::position::Position;
+pub use document::signing_key::SigningKey;
 pub use document::trail::{Logging, Period, Tag, Trail};
 pub use document::{Document, Older, Version, Versioned};
 pub use error::RegistryError;

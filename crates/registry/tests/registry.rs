@@ -197,8 +197,8 @@ mod samples {
     use super::*;
     use event::Identity;
     use opentrail_registry::{
-        AccessKey, DeliveryState, DeliveryStatus, Document, KeyStatus, LearnedIdentity, Logging, PendingCut, Period,
-        Secret, Tag,
+        AccessKey, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus, DigestChains, DigestLink, DigestState,
+        Document, KeyStatus, LearnedIdentity, Logging, PendingCut, PendingDigests, Period, Secret, SigningKey, Tag,
     };
 
     fn trail() -> Trail {
@@ -275,6 +275,76 @@ mod samples {
                     latest_attempt_ms: Some(1_768_471_500_000),
                     latest_error: Some("NoSuchBucket".to_owned()),
                 },
+            },
+        );
+    }
+
+    #[test]
+    fn digest_state_form_1() {
+        let link = DigestLink {
+            bucket: "audit".to_owned(),
+            object: "ct/AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2026/01/15/111122223333_CloudTrail-Digest_eu-west-1_main_eu-west-1_20260115T100203Z.json.gz".to_owned(),
+            hash: "97fb791cf91ffc440d274f8190dbdd9aa09c34432aba82739df18b6d3c13df2d".to_owned(),
+            signature: "50887ccf".to_owned(),
+        };
+        check(
+            "v1",
+            DigestState {
+                trail_arn: trail().arn(),
+                trail_created_ms: trail().created_ms,
+                chains: Some(DigestChains {
+                    logging_started_ms: 1_768_471_323_000,
+                    anchor: 1_768_471_323,
+                    trail: trail(),
+                    links: [("eu-west-1".to_owned(), link)].into(),
+                }),
+                covered_to: 1_768_474_923,
+                digested_to: 42,
+                pending: Some(PendingDigests {
+                    start: 1_768_474_923,
+                    end: 1_768_478_523,
+                    to: 50,
+                    is_final: true,
+                    backfill_at: Some(1_768_478_530),
+                    trail: trail(),
+                }),
+                latest_delivery_ms: Some(1_768_474_924_000),
+                latest_error: Some("AccessDenied".to_owned()),
+            },
+        );
+    }
+
+    #[test]
+    fn delivered_cut_form_1() {
+        check(
+            "v1",
+            DeliveredCut {
+                trail_arn: trail().arn(),
+                trail_created_ms: trail().created_ms,
+                from: 42,
+                bucket: "audit".to_owned(),
+                files: vec![DeliveredFile {
+                    region: "eu-west-1".to_owned(),
+                    object: "ct/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_eu-west-1_20260115T1000Z_uUReUnG7VDRbgjnJ.json.gz".to_owned(),
+                    hash: "9bb6196fc6b84d6f075a56548feca262bd99ba3c2de41b618e5b6e22c1fc71f6".to_owned(),
+                    newest: 1_768_471_330,
+                    oldest: 1_768_471_323,
+                }],
+            },
+        );
+    }
+
+    #[test]
+    fn signing_key_form_1() {
+        check(
+            "v1",
+            SigningKey {
+                region: "eu-west-1".to_owned(),
+                fingerprint: "31e8b5433410dfb61a9dc45cc65b22ff".to_owned(),
+                public_key: "MIIBCgKCAQEA".to_owned(),
+                sealed_private_key: "c2VhbGVk".to_owned(),
+                valid_from_ms: 1_768_467_723_000,
+                valid_to_ms: 1_771_063_323_000,
             },
         );
     }

@@ -8,6 +8,7 @@ mod logging;
 mod lookup;
 mod operation;
 mod output;
+mod public_keys;
 mod reads;
 mod settings;
 mod state;
@@ -22,7 +23,9 @@ use event::EventTime;
 use http::{HeaderValue, Response, StatusCode, header};
 use input::Input;
 use output::TrailOutput;
-use registry::{DeliveryState, Documents, Expected, Registry, RegistryError, Trail, Version, Versioned};
+use registry::{
+    DeliveryState, DigestState, Documents, Expected, Registry, RegistryError, SigningKey, Trail, Version, Versioned,
+};
 use serde_json::{Value, json};
 use state::State;
 use std::sync::Arc;
@@ -34,6 +37,8 @@ const CHANGE_TRIES: usize = 4;
 pub struct CloudTrail {
     trails: Documents<Trail>,
     deliveries: Documents<DeliveryState>,
+    digests: Documents<DigestState>,
+    keys: Documents<SigningKey>,
     buckets: Arc<dyn Buckets>,
     journal: Arc<dyn JournalTail>,
     history: Option<Arc<dyn History>>,
@@ -82,6 +87,8 @@ impl CloudTrail {
         Ok(CloudTrail {
             trails: registry.documents()?,
             deliveries: registry.documents()?,
+            digests: registry.documents()?,
+            keys: registry.documents()?,
             buckets,
             journal,
             history,
@@ -114,8 +121,10 @@ impl CloudTrail {
             Operation::ListTags => self.read(call, |state| tags::list(state, &input))?,
             Operation::GetTrailStatus => {
                 let delivery = |arn: &str| self.deliveries.get(arn).map(|state| DeliveryState::clone(&state));
-                self.read(call, |state| reads::get_trail_status(state, &input, delivery))?
+                let digests = |arn: &str| self.digests.get(arn).map(|state| DigestState::clone(&state));
+                self.read(call, |state| reads::get_trail_status(state, &input, delivery, digests))?
             }
+            Operation::ListPublicKeys => public_keys::list(&self.keys.list(), &input, &call.region, call.now_ms)?,
             Operation::LookupEvents => return self.lookup_events(call, &input).await,
             Operation::CreateTrail => {
                 let decide = |state: &State<'_>| {

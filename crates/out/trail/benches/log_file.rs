@@ -40,7 +40,14 @@ fn main() {
         for event in &events {
             file.push(event).expect("memory");
         }
-        file.finish().expect("memory").len()
+        file.finish().expect("memory").body.len()
+    });
+    report("and hash", &events, || {
+        let mut file = LogFile::hashed();
+        for event in &events {
+            file.push(event).expect("memory");
+        }
+        file.finish().expect("memory").body.len()
     });
     for level in 1..=9 {
         report(&format!("level {level}"), &events, || {

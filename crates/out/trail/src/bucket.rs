@@ -26,19 +26,22 @@ pub trait LogBucket: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<(), BucketError>>;
 }
 
-/// System metadata of an object that is written. CloudTrail sets no user metadata
-/// (`reference/trails-and-delivery.md` §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Metadata of an object that is written. CloudTrail sets user metadata on digests alone
+/// (`reference/trails-and-delivery.md` §7, `reference/integrity.md` §1).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectHeaders {
     /// `Content-Type`.
     pub content_type: &'static str,
     /// `Content-Encoding`.
     pub content_encoding: &'static str,
+    /// Names without `x-amz-meta-`, in lower case, and their values.
+    pub metadata: Vec<(&'static str, String)>,
 }
 
 impl ObjectHeaders {
     /// Those of log files, and of the markers that CreateTrail leaves.
-    pub const LOG_FILE: ObjectHeaders = ObjectHeaders { content_type: "application/json", content_encoding: "gzip" };
+    pub const LOG_FILE: ObjectHeaders =
+        ObjectHeaders { content_type: "application/json", content_encoding: "gzip", metadata: Vec::new() };
 }
 
 /// Why a bucket did not take what it was given.

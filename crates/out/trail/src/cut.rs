@@ -1,10 +1,10 @@
 //! From entries to files: what is gathered, and what a cut makes of it.
 
-use crate::LogFile;
 use crate::name::{file_suffix, is_region, log_file_key};
+use crate::{Finished, LogFile};
 use bytes::Bytes;
 use journal::Entry;
-use registry::Trail;
+use registry::{DeliveredCut, DeliveredFile, Trail};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -53,6 +53,16 @@ pub(crate) struct CutFile {
     pub(crate) body: Bytes,
     /// How many records it holds.
     pub(crate) records: usize,
+    /// What a digest says of it; only where the trail's files are digested.
+    summary: Option<Summary>,
+}
+
+/// What a digest says of a file: SHA-256 of the uncompressed bytes in hex, and the newest and oldest event.
+#[derive(Debug, PartialEq, Eq)]
+struct Summary {
+    hash: String,
+    newest: i64,
+    oldest: i64,
 }
 
 impl Collection {
@@ -76,7 +86,7 @@ impl Collection {
     pub(crate) fn add(&mut self, trail: &Trail, entry: &Entry) -> io::Result<()> {
         let region = region_of(trail, entry);
         if !self.files.contains_key(region) {
-            let file = LogFile::new();
+            let file = if trail.log_file_validation_enabled { LogFile::hashed() } else { LogFile::new() };
             self.size += file.size();
             self.files.insert(region.to_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
         }
@@ -99,7 +109,13 @@ impl Collection {
         for (region, open) in self.files {
             let suffix = file_suffix(&arn, &trail.account_id, &region, open.first, open.last);
             let records = open.file.records();
-            files.push(CutFile { region, suffix, records, body: open.file.finish()? });
+            let Finished { body, sha256, times } = open.file.finish()?;
+            let summary = sha256.zip(times).map(|(hash, (oldest, newest))| Summary {
+                hash: hex::encode(hash),
+                newest: newest.0,
+                oldest: oldest.0,
+            });
+            files.push(CutFile { region, suffix, body, records, summary });
         }
         Ok(Cut { to, delivery_ms, newest_ms: self.newest_ms, files })
     }
@@ -110,6 +126,29 @@ impl Cut {
     pub(crate) fn key(&self, trail: &Trail, file: &CutFile) -> String {
         let prefix = trail.s3_key_prefix.as_deref();
         log_file_key(prefix, &trail.account_id, &file.region, self.delivery_ms, &file.suffix)
+    }
+
+    /// What the trail's next digests have to list, once the cut that begins at `from` is delivered. `None` where files
+    /// are not digested.
+    pub(crate) fn delivered(&self, trail: &Trail, from: u64) -> Option<DeliveredCut> {
+        let listed = |file: &CutFile| {
+            let summary = file.summary.as_ref()?;
+            Some(DeliveredFile {
+                region: file.region.clone(),
+                object: self.key(trail, file),
+                hash: summary.hash.clone(),
+                newest: summary.newest,
+                oldest: summary.oldest,
+            })
+        };
+        let files: Vec<DeliveredFile> = self.files.iter().filter_map(listed).collect();
+        (!files.is_empty()).then(|| DeliveredCut {
+            trail_arn: trail.arn(),
+            trail_created_ms: trail.created_ms,
+            from,
+            bucket: trail.s3_bucket_name.clone(),
+            files,
+        })
     }
 }
 

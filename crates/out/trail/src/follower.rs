@@ -1,6 +1,7 @@
 //! The delivery of one trail: the only I/O between entries and objects.
 
 use crate::cut::{Collection, Cut};
+use crate::digester::{DigestTools, Digester};
 use crate::scope::wants;
 use crate::{BucketError, LogBucket, ObjectHeaders, period};
 use journal::{Entry, Flush, FollowError, Follower, Seq};
@@ -23,6 +24,7 @@ pub(crate) struct Tools {
     pub(crate) bucket: Arc<dyn LogBucket>,
     pub(crate) interval: Duration,
     pub(crate) now_ms: NowMs,
+    pub(crate) digests: DigestTools,
 }
 
 /// Delivers one trail.
@@ -45,6 +47,7 @@ pub(crate) struct TrailFollower {
     closed: Option<(Cut, usize)>,
     /// Since when something waits to be delivered or saved.
     waiting: Option<Instant>,
+    digester: Digester,
 }
 
 impl TrailFollower {
@@ -69,6 +72,7 @@ impl TrailFollower {
             Some(pending) => (pending.trail.clone(), Some((pending.to, pending.delivery_ms))),
             None => (Trail::clone(&trail), None),
         };
+        let digester = Digester::new(tools.digests.clone(), &trail);
         TrailFollower {
             name: format!("trail/{}", trail.name),
             arn,
@@ -82,15 +86,41 @@ impl TrailFollower {
             again,
             closed: None,
             waiting: None,
+            digester,
         }
     }
 
-    /// Notes that everything up to the stop of logging at `stopped_ms` is delivered, if it is.
-    pub(crate) async fn finish(mut self, stopped_ms: u64) -> Result<(), RegistryError> {
+    /// Delivers the final digests of the stop of logging at `stopped_ms` and notes that everything up to it is delivered,
+    /// if it is.
+    pub(crate) async fn finish(mut self, stopped_ms: u64) -> Result<(), FollowError> {
         if !self.is_settled() {
             return Ok(());
         }
-        self.save(DeliveryState { finished_ms: Some(stopped_ms), ..self.state.clone() }).await
+        self.digester.conclude(&self.trail, self.state.next).await?;
+        self.save(DeliveryState { finished_ms: Some(stopped_ms), ..self.state.clone() }).await?;
+        Ok(())
+    }
+
+    /// Delivers the final digests of a trail that is gone.
+    pub(crate) async fn part(mut self) -> Result<(), FollowError> {
+        self.digester.conclude(&self.trail, self.state.next).await?;
+        Ok(())
+    }
+
+    /// The creation time that tells this trail from others of its name.
+    pub(crate) fn trail_created_ms(&self) -> u64 {
+        self.trail.created_ms
+    }
+
+    /// When what is gathered has waited long enough.
+    fn delivery_due(&self) -> Option<Instant> {
+        self.waiting.map(|since| since + self.tools.interval)
+    }
+
+    /// Whether the trail is still there and logs: otherwise what remains of it is concluded, not interrupted.
+    fn goes_on(&self) -> bool {
+        let newest = self.tools.trails.get(&self.arn);
+        newest.is_some_and(|newest| newest.created_ms == self.trail.created_ms && newest.logging.is_on())
     }
 
     /// Whether everything taken is delivered and saved.
@@ -168,6 +198,9 @@ impl TrailFollower {
             }
         }
         let Some((cut, _)) = &self.closed else { return Ok(()) };
+        if let Some(delivered) = cut.delivered(&self.trail, self.state.next) {
+            self.digester.note(delivered).await?;
+        }
         let mut state = DeliveryState { next: cut.to, pending: None, ..self.state.clone() };
         let now_ms = (self.tools.now_ms)();
         state.status.latest_attempt_ms = Some(now_ms);
@@ -260,15 +293,28 @@ impl Follower for TrailFollower {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.waiting.filter(|_| self.again.is_none()).map(|since| since + self.tools.interval)
+        let digests_due = || self.digester.due(&self.trail);
+        let due = || [self.delivery_due(), digests_due()].into_iter().flatten().min();
+        // A cut that is being made again waits for its entries, and digests wait for the cut.
+        self.again.is_none().then(due).flatten()
     }
 
-    async fn flush(&mut self, _why: Flush) -> Result<(), FollowError> {
+    async fn flush(&mut self, why: Flush) -> Result<(), FollowError> {
         self.deliver().await?;
         // A cut that is being made again ends where it ended before, not where the journal stands now.
-        if self.again.is_none() {
+        if self.again.is_some() {
+            return Ok(());
+        }
+        let (digests_due, delivery_due) = (self.digester.due(&self.trail), self.delivery_due());
+        let has_come = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
+        let only_digests = why == Flush::Deadline && has_come(digests_due) && !has_come(delivery_due);
+        if !only_digests {
             self.cut().await?;
-            self.look_at_trail().await?;
+        }
+        self.look_at_trail().await?;
+        self.digester.tend(&self.trail, self.state.next).await;
+        if why == Flush::Drain && self.goes_on() {
+            self.digester.make_early(&self.trail, self.state.next).await;
         }
         Ok(())
     }

@@ -10,24 +10,33 @@
 //! these three, so a follower that finds a saved cut makes the same files under the same names again, and only then
 //! moves on. The alternative, to ask the bucket what is there already, would need listing rights that trails do not have.
 //!
+//! Digests prove what was delivered (`docs/formats/digest.md`): every hour one for each Region, signed and linked to the
+//! one before. They are made exactly once by the same means: what a round of digests covers is saved before the first is written.
+//!
 //! Nothing is kept that cannot be rebuilt: what a follower has gathered is read again from the journal. What may be
 //! lost: a bucket that stays out of reach for 30 days (CloudTrail's own limit). What may double: files of a cut that
 //! failed half-way into one bucket before the trail was pointed at another; they are then complete in the new one.
 //!
-//! Pure: `period` and `scope` (which entries), `name` (where), `logfile` and `cut` (what). I/O: `follower`,
-//! `supervisor`, and behind [`LogBucket`] the buckets.
+//! Pure: `period` and `scope` (which entries), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the proof). I/O: `follower`,
+//! `digester`, `keys`, `supervisor`, and behind [`LogBucket`] the buckets.
 
 mod bucket;
 mod cut;
+mod digest;
+mod digester;
 mod follower;
+mod keys;
 mod logfile;
 mod name;
 mod period;
+mod rounds;
 mod scope;
 mod supervisor;
 
 pub use bucket::s3::{S3Endpoint, S3Options};
 pub use bucket::{BucketError, LogBucket, ObjectHeaders};
+pub use digest::{DigestFile, HASH_ALGORITHM, ListedFile, SIGNATURE_ALGORITHM, compress, sha256_hex};
 pub use follower::NowMs;
-pub use logfile::LogFile;
+pub use keys::{KeyError, SigningKeys, fingerprint};
+pub use logfile::{Finished, LogFile};
 pub use supervisor::{Delivery, DeliveryOptions};

@@ -1,19 +1,32 @@
 //! One log file: `{"Records":[…]}` in one line, compressed as it grows.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use event::Event;
+use event::{Event, EventTime};
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use std::io::{self, Write};
 
 /// A log file that is being written. Only compressed bytes are held, and up to 64 KiB that wait for compression. The
 /// same records give the same bytes: the gzip header carries no time, and level and steps are fixed.
-#[derive(Debug)]
 pub struct LogFile {
     encoder: GzEncoder<Vec<u8>>,
     waiting: Vec<u8>,
     records: usize,
     size: usize,
+    hash: Option<Context>,
+    times: Option<(EventTime, EventTime)>,
+}
+
+/// A log file as it is delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The whole file, compressed.
+    pub body: Bytes,
+    /// SHA-256 of its uncompressed bytes, of a file that was begun with [`LogFile::hashed`].
+    pub sha256: Option<[u8; 32]>,
+    /// Times of its oldest and newest record; `None` without records.
+    pub times: Option<(EventTime, EventTime)>,
 }
 
 const HEAD: &[u8] = b"{\"Records\":[";
@@ -25,6 +38,13 @@ const LEVEL: u32 = 2;
 
 /// Records are compressed together in steps of about this size, bytes: a call for each costs a fifth more.
 const STEP: usize = 48 * 1024;
+
+// A hash under way shows nothing.
+impl std::fmt::Debug for LogFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogFile").field("records", &self.records).field("size", &self.size).finish_non_exhaustive()
+    }
+}
 
 impl Default for LogFile {
     fn default() -> LogFile {
@@ -40,7 +60,14 @@ impl LogFile {
             waiting: HEAD.to_vec(),
             records: 0,
             size: HEAD.len() + TAIL.len(),
+            hash: None,
+            times: None,
         }
+    }
+
+    /// A file without records that is hashed as it is written, for a digest to list.
+    pub fn hashed() -> LogFile {
+        LogFile { hash: Some(Context::new(&SHA256)), ..LogFile::new() }
     }
 
     /// Appends a record, byte for byte.
@@ -54,10 +81,21 @@ impl LogFile {
         self.waiting.extend_from_slice(event.json());
         self.records += 1;
         self.size += LogFile::growth(event);
+        let time = event.time();
+        self.times = Some(self.times.map_or((time, time), |(oldest, newest)| (oldest.min(time), newest.max(time))));
         if self.waiting.len() >= STEP {
-            self.encoder.write_all(&self.waiting)?;
-            self.waiting.clear();
+            self.step()?;
         }
+        Ok(())
+    }
+
+    /// Hashes and compresses what waits, while it is in the processor's cache.
+    fn step(&mut self) -> io::Result<()> {
+        if let Some(hash) = &mut self.hash {
+            hash.update(&self.waiting);
+        }
+        self.encoder.write_all(&self.waiting)?;
+        self.waiting.clear();
         Ok(())
     }
 
@@ -76,13 +114,14 @@ impl LogFile {
         self.size
     }
 
-    /// The whole file, compressed.
+    /// The whole file.
     ///
     /// # Errors
     /// None in practice: it is written to memory.
-    pub fn finish(mut self) -> io::Result<Bytes> {
+    pub fn finish(mut self) -> io::Result<Finished> {
         self.waiting.extend_from_slice(TAIL);
-        self.encoder.write_all(&self.waiting)?;
-        Ok(Bytes::from(self.encoder.finish()?))
+        self.step()?;
+        let sha256 = self.hash.and_then(|hash| hash.finish().as_ref().try_into().ok());
+        Ok(Finished { body: Bytes::from(self.encoder.finish()?), sha256, times: self.times })
     }
 }

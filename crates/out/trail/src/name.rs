@@ -26,6 +26,32 @@ pub(crate) fn log_file_key(
     )
 }
 
+/// Key of a digest file (`reference/integrity.md` §1):
+/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail-Digest/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail-Digest_REGION_TRAIL_HOME_YYYYMMDDTHHMMSSZ[_backfill].json.gz`.
+///
+/// Both the folder and the name take the end of the digest's window.
+pub(crate) fn digest_key(chain: &ChainName<'_>, end: EventTime, backfill: bool) -> String {
+    let (year, month, day, hour, minute, second) = end.civil();
+    let ChainName { prefix, account, region, trail, home_region } = chain;
+    let prefix = prefix.filter(|prefix| !prefix.is_empty()).map_or_else(String::new, |prefix| format!("{prefix}/"));
+    let backfill = if backfill { "_backfill" } else { "" };
+    format!(
+        "{prefix}AWSLogs/{account}/CloudTrail-Digest/{region}/{year:04}/{month:02}/{day:02}/\
+         {account}_CloudTrail-Digest_{region}_{trail}_{home_region}_\
+         {year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z{backfill}.json.gz"
+    )
+}
+
+/// What the keys of a chain's digests are made of, but for the time.
+pub(crate) struct ChainName<'a> {
+    pub(crate) prefix: Option<&'a str>,
+    pub(crate) account: &'a str,
+    /// The Region whose log files are listed.
+    pub(crate) region: &'a str,
+    pub(crate) trail: &'a str,
+    pub(crate) home_region: &'a str,
+}
+
 /// The 16 mixed-case letters and digits that end a file's name: a function of the trail and of the range of journal
 /// entries that the file holds (the sequence numbers of its first and last record), so that writing a file again
 /// overwrites it. No two files of a trail share an entry; hence no two share a suffix, up to one chance in 62^16.

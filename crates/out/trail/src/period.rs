@@ -4,8 +4,8 @@ use journal::Entry;
 use registry::{DeliveryState, Period, Trail};
 
 /// How long after a stop the call that stopped it is waited for. It was made while the trail was logging, and is its last
-/// event; but it is recorded only after it was carried out.
-const STOP_CALL_MS: u64 = 60_000;
+/// event; but it is recorded only after it was carried out. The final digest waits for it.
+const STOP_CALL_MS: u64 = 10_000;
 
 /// Whether the trail was logging when the entry was appended.
 pub(crate) fn was_logging(trail: &Trail, entry: &Entry) -> bool {
@@ -66,7 +66,7 @@ mod tests {
         trail.logging.stop(200);
         assert!(was_logging(&trail, &entry_of(10, 230, "cloudtrail.amazonaws.com", "StopLogging", "eu-west-1")));
         assert!(!was_logging(&trail, &entry_of(10, 90_000, "cloudtrail.amazonaws.com", "StopLogging", "eu-west-1")));
-        assert_eq!((over_since(&trail, 60_200), over_since(&trail, 60_201)), (None, Some(200)));
+        assert_eq!((over_since(&trail, 10_200), over_since(&trail, 10_201)), (None, Some(200)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One follower for each trail that has something to deliver.
 
+use crate::digester::{DigestTools, Digester};
 use crate::follower::{Tools, TrailFollower};
-use crate::{LogBucket, NowMs, period};
+use crate::{LogBucket, NowMs, SigningKeys, period};
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
 use registry::{DeliveryState, Documents, Registry, RegistryError, Trail, Versioned, Watch};
 use std::collections::BTreeMap;
@@ -15,6 +16,10 @@ use tokio::task::{JoinHandle, JoinSet};
 pub struct DeliveryOptions {
     /// How long the first event of a file waits for others. CloudTrail: about five minutes.
     pub interval: Duration,
+    /// The length of a digest's window, at least a second. CloudTrail: an hour.
+    pub digest_interval: Duration,
+    /// What digests are signed with.
+    pub keys: SigningKeys,
     /// How followers read the journal, retry and drain.
     pub follow: FollowOptions,
     /// The clock of delivery times.
@@ -48,6 +53,9 @@ struct Running {
 /// A follower's loop that ended.
 type Ended = (String, Result<TrailFollower, JournalError>);
 
+/// How long the final digests of a trail may hold up the others.
+const LAST_DIGESTS: Duration = Duration::from_secs(10);
+
 /// How often it is looked whether a trail that was stopped is done.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -65,6 +73,13 @@ impl Delivery {
         let tools = Tools {
             trails: registry.documents()?,
             states: registry.documents()?,
+            digests: DigestTools::new(
+                registry,
+                options.keys,
+                Arc::clone(&bucket),
+                options.digest_interval,
+                Arc::clone(&options.now_ms),
+            )?,
             bucket,
             interval: options.interval,
             now_ms: options.now_ms,
@@ -143,6 +158,16 @@ impl Supervisor {
         for state in tools.states.list().into_iter().filter(|state| tools.trails.get(&state.trail_arn).is_none()) {
             on_disk(&tools.states, move |states| forget(states, &state.trail_arn)).await;
         }
+        for left in tools.digests.states.list().into_iter().filter(|state| tools.trails.get(&state.trail_arn).is_none())
+        {
+            let (digests, arn) = (tools.digests.clone(), left.trail_arn.clone());
+            // A bucket that does not answer must not hold up the others.
+            tokio::spawn(async move {
+                if let Err(error) = Digester::backfill(digests, left).await {
+                    tracing::warn!(trail = arn, %error, "the last log files of a deleted trail are in no digest yet");
+                }
+            });
+        }
     }
 
     /// Makes what runs what should run.
@@ -197,17 +222,34 @@ impl Supervisor {
         };
         match result {
             Err(error) => tracing::error!(trail = arn, %error, "delivery of the trail stopped"),
-            Ok(follower) => {
-                let one = lock(&self.shared.running).remove(&arn);
-                if let Some(resting) = one.and_then(|one| one.resting)
-                    && let Err(error) = follower.finish(resting).await
-                {
-                    tracing::warn!(trail = arn, %error, "cannot save that a stopped trail is delivered");
-                }
-            }
+            Ok(follower) => self.finished(&arn, follower).await,
         }
         if self.shared.tools.trails.get(&arn).is_none() {
             on_disk(&self.shared.tools.states, move |states| forget(states, &arn)).await;
+        }
+    }
+
+    /// A loop was stopped: the trail rests or is gone, or the process ends.
+    async fn finished(&self, arn: &str, follower: TrailFollower) {
+        let one = lock(&self.shared.running).remove(arn);
+        let tools = &self.shared.tools;
+        let created_ms = follower.trail_created_ms();
+        let is_gone = tools.trails.get(arn).is_none_or(|trail| trail.created_ms != created_ms);
+        let last = async {
+            match one.and_then(|one| one.resting) {
+                _ if is_gone => follower.part().await,
+                Some(resting) => follower.finish(resting).await,
+                None => Ok(()),
+            }
+        };
+        match tokio::time::timeout(LAST_DIGESTS, last).await {
+            Ok(Ok(())) if tools.trails.get(arn).is_none() => {
+                let (digests, arn) = (tools.digests.clone(), arn.to_owned());
+                on_disk(&tools.states, move |_| digests.forget(&arn)).await;
+            }
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(trail = arn, %error, "cannot finish a trail that was stopped"),
+            Err(_) => tracing::warn!(trail = arn, "the last digests of a trail could not be delivered in time"),
         }
     }
 }

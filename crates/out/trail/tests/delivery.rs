@@ -6,7 +6,7 @@ use event::Event;
 use flate2::read::GzDecoder;
 use futures_util::future::BoxFuture;
 use journal::{Clock, FollowOptions, Journal, Seq};
-use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, ObjectHeaders};
+use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, ObjectHeaders, SigningKeys};
 use registry::{DeliveryState, Expected, Logging, Registry, RegistryError, Trail};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -76,7 +76,14 @@ impl House {
         let registry = Registry::open(&self.folder.path().join("registry.sqlite")).unwrap();
         let bucket: Arc<dyn LogBucket> = Arc::<Objects>::clone(&self.bucket);
         let follow = FollowOptions { drain: Duration::from_secs(1), ..FollowOptions::default() };
-        let options = DeliveryOptions { interval, follow, now_ms: Arc::new(clock(&self.clock)) };
+        let keys = SigningKeys::open(&registry, &self.folder.path().join("digest.key")).unwrap();
+        let options = DeliveryOptions {
+            interval,
+            digest_interval: Duration::from_secs(3600),
+            keys,
+            follow,
+            now_ms: Arc::new(clock(&self.clock)),
+        };
         let delivery = Delivery::start(&journal, &registry, bucket, options).unwrap();
         Process { journal, registry, delivery }
     }
@@ -218,7 +225,7 @@ async fn a_stopped_trail_rests_once_it_is_delivered_and_wakes_at_the_next_start(
     process.append("while stopped").await;
     house.await_delivery("one/", &["a"]).await;
     assert_eq!(process.delivery.statuses().len(), 1, "its last call may still come");
-    house.clock.fetch_add(60_001, Ordering::Relaxed);
+    house.clock.fetch_add(10_001, Ordering::Relaxed);
     process.change(&arn, |trail| trail.tags.clear());
     eventually("rest", || process.delivery.statuses().is_empty()).await;
     let state = || process.registry.get::<DeliveryState>(&arn).unwrap().unwrap();

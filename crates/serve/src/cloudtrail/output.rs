@@ -2,7 +2,7 @@
 //! absent, never null.
 
 use event::EventTime;
-use registry::{DeliveryStatus, Tag, Trail};
+use registry::{DeliveryStatus, DigestState, Tag, Trail};
 use serde::Serialize;
 
 /// A trail. CreateTrail and UpdateTrail leave out the members that only Get and Describe show.
@@ -116,6 +116,10 @@ pub(crate) struct StatusOutput<'a> {
     start_logging_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_logging_time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_digest_delivery_time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_digest_delivery_error: Option<&'a str>,
     latest_delivery_attempt_time: String,
     latest_notification_attempt_time: &'static str,
     latest_notification_attempt_succeeded: &'static str,
@@ -125,14 +129,20 @@ pub(crate) struct StatusOutput<'a> {
 }
 
 impl<'a> StatusOutput<'a> {
-    /// The status of a trail whose delivery stands at `delivery`.
-    pub(crate) fn of(trail: &Trail, delivery: &'a DeliveryStatus) -> StatusOutput<'a> {
+    /// The status of a trail whose delivery stands at `delivery`, and its digests at `digests`.
+    pub(crate) fn of(
+        trail: &Trail,
+        delivery: &'a DeliveryStatus,
+        digests: Option<&'a DigestState>,
+    ) -> StatusOutput<'a> {
         StatusOutput {
             is_logging: trail.logging.is_on(),
             latest_delivery_error: delivery.latest_error.as_deref(),
             latest_delivery_time: delivery.latest_delivery_ms.map(epoch_seconds),
             start_logging_time: trail.logging.started_ms.map(epoch_seconds),
             stop_logging_time: trail.logging.stopped_ms.map(epoch_seconds),
+            latest_digest_delivery_time: digests.and_then(|digests| digests.latest_delivery_ms).map(epoch_seconds),
+            latest_digest_delivery_error: digests.and_then(|digests| digests.latest_error.as_deref()),
             latest_delivery_attempt_time: iso(delivery.latest_attempt_ms),
             // No notification is ever tried: they are not built, and CreateTrail refuses a topic.
             latest_notification_attempt_time: "",

@@ -5,7 +5,7 @@ use super::error::ApiError;
 use super::input::Input;
 use super::output::{StatusOutput, TrailInfo, TrailOutput};
 use super::state::State;
-use registry::{DeliveryState, DeliveryStatus};
+use registry::{DeliveryState, DeliveryStatus, DigestState};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ pub(crate) fn list_trails(state: &State<'_>, input: &Input) -> Result<Value, Api
     value(&Output { trails: state.own().map(|trail| TrailInfo::of(trail)).collect() })
 }
 
-/// GetTrailStatus; `delivery` is the state kept under the trail's ARN, which may be that of an earlier trail.
+/// GetTrailStatus; `delivery` and `digests` are the states kept under the trail's ARN, which may be those of an earlier trail.
 ///
 /// # Errors
 /// Those of [`State::to_read`].
@@ -74,11 +74,13 @@ pub(crate) fn get_trail_status(
     state: &State<'_>,
     input: &Input,
     delivery: impl Fn(&str) -> Option<DeliveryState>,
+    digests: impl Fn(&str) -> Option<DigestState>,
 ) -> Result<Value, ApiError> {
     let trail = state.to_read(input.text("Name")?.unwrap_or_default())?;
     let delivery = delivery(&trail.arn()).filter(|delivery| delivery.trail_created_ms == trail.created_ms);
     let status = delivery.map_or_else(DeliveryStatus::default, |delivery| delivery.status);
-    value(&StatusOutput::of(trail, &status))
+    let digests = digests(&trail.arn()).filter(|digests| digests.trail_created_ms == trail.created_ms);
+    value(&StatusOutput::of(trail, &status, digests.as_ref()))
 }
 
 /// A response's body as a value.

@@ -138,13 +138,16 @@ impl LogBucket for S3Endpoint {
     ) -> BoxFuture<'a, Result<(), BucketError>> {
         let path = format!("{bucket}/{key}");
         let url = format!("{}/{}", self.endpoint, utf8_percent_encode(&path, PATH));
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::PUT)
             .uri(url)
             .header(CONTENT_TYPE, HeaderValue::from_static(headers.content_type))
             .header(CONTENT_ENCODING, HeaderValue::from_static(headers.content_encoding))
             // The bucket policy that AWS tells people to write asks for it (§7).
             .header("x-amz-acl", HeaderValue::from_static("bucket-owner-full-control"));
+        for (name, value) in &headers.metadata {
+            request = request.header(format!("x-amz-meta-{name}"), value);
+        }
         Box::pin(self.send(bucket, request, body))
     }
 }

@@ -1,5 +1,7 @@
 //! Delivery through failures and crashes, against a bucket that is a map.
 
+mod digests;
+
 use super::*;
 use crate::cut::tests::{entry, ids_in, trail};
 use bytes::Bytes;
@@ -49,7 +51,13 @@ impl LogBucket for FakeBucket {
         body: Bytes,
         headers: ObjectHeaders,
     ) -> BoxFuture<'a, Result<(), BucketError>> {
-        assert_eq!(headers, ObjectHeaders::LOG_FILE);
+        if key.contains("/CloudTrail-Digest/") {
+            let names: Vec<&str> = headers.metadata.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names[..2], ["signature", "signature-algorithm"]);
+            assert_eq!(names.len() == 3, key.ends_with("_backfill.json.gz"), "the time of its making");
+        } else {
+            assert_eq!(headers, ObjectHeaders::LOG_FILE);
+        }
         Box::pin(async move {
             let write = self.plan.lock().unwrap().pop_front().unwrap_or(Write::Takes);
             if matches!(write, Write::Takes | Write::TakesAndFails | Write::DiesAfter) {
@@ -74,7 +82,7 @@ impl LogBucket for FakeBucket {
 
 /// A trail, its registry and its bucket.
 struct House {
-    _folder: TempDir,
+    folder: TempDir,
     registry: Registry,
     bucket: Arc<FakeBucket>,
     clock: Arc<AtomicU64>,
@@ -88,19 +96,24 @@ impl House {
         let bucket = FakeBucket { plan: Mutex::new(plan.into_iter().collect()), ..FakeBucket::default() };
         registry.put(trail(), Expected::Absent).unwrap();
         let clock = Arc::new(AtomicU64::new(START_MS));
-        House { _folder: folder, registry, bucket: Arc::new(bucket), clock, arn: trail().arn() }
+        House { folder, registry, bucket: Arc::new(bucket), clock, arn: trail().arn() }
     }
 
     /// A follower as a new process would make it. Its clock goes on by a slot with every look, so that a name made from
     /// another time than the saved one would show.
     fn follower(&self) -> TrailFollower {
         let clock = Arc::clone(&self.clock);
+        let now_ms: NowMs = Arc::new(move || clock.fetch_add(300_000, Ordering::Relaxed));
+        let bucket: Arc<dyn LogBucket> = Arc::<FakeBucket>::clone(&self.bucket);
+        let keys = crate::SigningKeys::open(&self.registry, &self.folder.path().join("digest.key")).unwrap();
+        let hour = Duration::from_secs(3600);
         let tools = Tools {
             trails: self.registry.documents().unwrap(),
             states: self.registry.documents().unwrap(),
-            bucket: Arc::<FakeBucket>::clone(&self.bucket),
+            digests: DigestTools::new(&self.registry, keys, Arc::clone(&bucket), hour, Arc::clone(&now_ms)).unwrap(),
+            bucket,
             interval: Duration::from_secs(5),
-            now_ms: Arc::new(move || clock.fetch_add(300_000, Ordering::Relaxed)),
+            now_ms,
         };
         let trail = tools.trails.get(&self.arn).unwrap();
         TrailFollower::new(tools, trail, 0)
@@ -123,6 +136,15 @@ impl House {
     fn delivered(&self) -> Vec<u64> {
         let objects = self.bucket.objects.lock().unwrap();
         let mut ids: Vec<u64> = objects.values().flat_map(|body| ids_in(body)).map(|id| id.parse().unwrap()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// [`House::delivered`], where there are digests too.
+    fn delivered_logs(&self) -> Vec<u64> {
+        let objects = self.bucket.objects.lock().unwrap();
+        let logs = objects.iter().filter(|(key, _)| !key.contains("/CloudTrail-Digest/"));
+        let mut ids: Vec<u64> = logs.flat_map(|(_, body)| ids_in(body)).map(|id| id.parse().unwrap()).collect();
         ids.sort_unstable();
         ids
     }
