@@ -46,24 +46,10 @@ fn default_trail(config: &Config, journal_end: u64, now_ms: u64) -> Trail {
     let mut logging = Logging::default();
     logging.start(journal_end, now_ms, 0);
     Trail {
-        name: DEFAULT_TRAIL.to_owned(),
-        home_region: config.region.clone(),
-        account_id: config.account.clone(),
-        s3_bucket_name: default_bucket(&config.account),
-        s3_key_prefix: None,
-        sns_topic_name: None,
-        sns_topic_arn: None,
-        include_global_service_events: true,
         is_multi_region_trail: true,
         log_file_validation_enabled: true,
-        cloud_watch_logs_log_group_arn: None,
-        cloud_watch_logs_role_arn: None,
-        kms_key_id: None,
-        is_organization_trail: false,
-        recursive_logging: true,
-        tags: Vec::new(),
-        created_ms: now_ms,
         logging,
+        ..Trail::new(&config.region, &config.account, DEFAULT_TRAIL, &default_bucket(&config.account), now_ms)
     }
 }
 

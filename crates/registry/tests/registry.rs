@@ -195,34 +195,24 @@ proptest! {
 /// Every sample ever stored reads as it was meant: a changed form must keep these files and add its own.
 mod samples {
     use super::*;
-    use event::Identity;
+    use event::{AdvancedEventSelector, FieldSelector, Identity, Operators, SelectorField, Selectors};
     use opentrail_registry::{
-        AccessKey, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus, DigestChains, DigestLink, DigestState,
-        Document, KeyStatus, LearnedIdentity, Logging, PendingCut, PendingDigests, Period, Secret, SigningKey, Tag,
+        AccessKey, Aggregation, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus, DigestChains, DigestLink,
+        DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging, PendingCut, PendingDigests, Period,
+        Secret, SigningKey, Tag,
     };
 
     fn trail() -> Trail {
         Trail {
-            name: "main".to_owned(),
-            home_region: "eu-west-1".to_owned(),
-            account_id: "111122223333".to_owned(),
-            s3_bucket_name: "audit".to_owned(),
             s3_key_prefix: Some("ct".to_owned()),
             sns_topic_name: Some("told".to_owned()),
             sns_topic_arn: Some("arn:aws:sns:eu-west-1:111122223333:told".to_owned()),
-            include_global_service_events: true,
             is_multi_region_trail: true,
             log_file_validation_enabled: true,
-            cloud_watch_logs_log_group_arn: None,
-            cloud_watch_logs_role_arn: None,
-            kms_key_id: None,
-            is_organization_trail: false,
-            recursive_logging: true,
             tags: vec![
                 Tag { key: "team".to_owned(), value: Some("audit".to_owned()) },
                 Tag { key: "bare".to_owned(), value: None },
             ],
-            created_ms: 1_768_471_323_000,
             logging: Logging {
                 started_ms: Some(1_768_471_400_000),
                 stopped_ms: Some(1_768_471_390_000),
@@ -231,6 +221,7 @@ mod samples {
                     Period { from: 12, stopped_ms: None },
                 ],
             },
+            ..Trail::new("eu-west-1", "111122223333", "main", "audit", 1_768_471_323_000)
         }
     }
 
@@ -258,6 +249,39 @@ mod samples {
     #[test]
     fn trail_form_1() {
         check("v1", trail());
+    }
+
+    #[test]
+    fn trail_form_2() {
+        let condition = |field, operators| FieldSelector { field, operators };
+        let equals = |value: &str| Operators { equals: vec![value.to_owned()], ..Operators::default() };
+        let selectors = Selectors::Advanced(vec![AdvancedEventSelector {
+            name: Some("s3 writes".to_owned()),
+            field_selectors: vec![
+                condition(SelectorField::EventCategory, equals("Data")),
+                condition(SelectorField::ResourcesType, equals("AWS::S3::Object")),
+                condition(
+                    SelectorField::ResourcesArn,
+                    Operators {
+                        starts_with: vec!["arn:aws:s3:::audit/".to_owned()],
+                        not_ends_with: vec![".tmp".to_owned()],
+                        ..Operators::default()
+                    },
+                ),
+            ],
+        }]);
+        let insight = InsightSelector {
+            insight_type: "ApiCallRateInsight".to_owned(),
+            event_categories: Some(vec!["Data".to_owned()]),
+        };
+        let aggregation = Aggregation { templates: vec!["API_ACTIVITY".to_owned()], event_category: "Data".to_owned() };
+        let trail = Trail {
+            selectors: Some(selectors),
+            insight_selectors: vec![insight],
+            aggregations: vec![aggregation],
+            ..trail()
+        };
+        check("v2", trail);
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! The CloudTrail API, JSON 1.1 (`reference/trails-and-delivery.md §1–5`): the thin part that touches the world.
 
 mod arn;
+mod configuration;
 mod destination;
 mod error;
 mod input;
+mod insights;
 mod logging;
 mod lookup;
 mod operation;
+mod organization;
 mod output;
+mod policy;
 mod public_keys;
 mod reads;
+mod selectors;
 mod settings;
 mod state;
 mod tags;
@@ -119,6 +124,19 @@ impl CloudTrail {
             Operation::DescribeTrails => self.read(call, |state| reads::describe_trails(state, &input))?,
             Operation::ListTrails => self.read(call, |state| reads::list_trails(state, &input))?,
             Operation::ListTags => self.read(call, |state| tags::list(state, &input))?,
+            Operation::GetEventSelectors => self.read(call, |state| selectors::get(state, &input))?,
+            Operation::GetInsightSelectors => self.read(call, |state| insights::get(state, &input))?,
+            Operation::GetEventConfiguration => self.read(call, |state| configuration::get(state, &input))?,
+            Operation::PutResourcePolicy => self.read(call, |state| policy::put(state, &input))?,
+            Operation::GetResourcePolicy | Operation::DeleteResourcePolicy => {
+                self.read(call, |state| policy::get(state, &input))?
+            }
+            Operation::RegisterOrganizationDelegatedAdmin => {
+                organization::delegate(&input, "MemberAccountId").map(|()| json!({}))?
+            }
+            Operation::DeregisterOrganizationDelegatedAdmin => {
+                organization::delegate(&input, "DelegatedAdminAccountId").map(|()| json!({}))?
+            }
             Operation::GetTrailStatus => {
                 let delivery = |arn: &str| self.deliveries.get(arn).map(|state| DeliveryState::clone(&state));
                 let digests = |arn: &str| self.digests.get(arn).map(|state| DigestState::clone(&state));
@@ -130,13 +148,25 @@ impl CloudTrail {
                 let decide = |state: &State<'_>| {
                     settings::create(state, &input, call.now_ms).map(|trail| Change::put(trail, Expected::Absent))
                 };
-                answer_settings(self.change(call, decide).await?.as_ref())?
+                self.changed(call, decide, settings_answer).await?
             }
             Operation::UpdateTrail => {
                 let decide = |state: &State<'_>| {
                     settings::update(state, &input).map(|(trail, version)| Change::put(trail, version.into()))
                 };
-                answer_settings(self.change(call, decide).await?.as_ref())?
+                self.changed(call, decide, settings_answer).await?
+            }
+            Operation::PutEventSelectors => {
+                let decide = |state: &State<'_>| selectors::put(state, &input).map(Some).map(Change::keep_or_put);
+                self.changed(call, decide, selectors::changed).await?
+            }
+            Operation::PutInsightSelectors => {
+                let decide = |state: &State<'_>| insights::put(state, &input).map(Some).map(Change::keep_or_put);
+                self.changed(call, decide, insights::changed).await?
+            }
+            Operation::PutEventConfiguration => {
+                let decide = |state: &State<'_>| configuration::put(state, &input).map(Some).map(Change::keep_or_put);
+                self.changed(call, decide, configuration::show).await?
             }
             Operation::DeleteTrail => {
                 let decide = |state: &State<'_>| {
@@ -181,6 +211,19 @@ impl CloudTrail {
     fn read(&self, call: &Call, answer: impl FnOnce(&State<'_>) -> Result<Value, ApiError>) -> Result<Value, ApiError> {
         let trails = self.trails.list();
         answer(&State { trails: &trails, region: &call.region, account_id: &call.account_id })
+    }
+
+    /// Carries a change out and shows the trail as it is then.
+    async fn changed(
+        &self,
+        call: &Call,
+        decide: impl Fn(&State<'_>) -> Result<Change, ApiError>,
+        show: impl FnOnce(&Trail) -> Result<Value, ApiError>,
+    ) -> Result<Value, ApiError> {
+        match self.change(call, decide).await? {
+            Some(trail) => show(&trail),
+            None => Ok(json!({})),
+        }
     }
 
     /// Decides a change on a snapshot, tries the bucket where the settings are new, and writes. Decides again when the
@@ -294,8 +337,8 @@ impl Change {
     }
 }
 
-fn answer_settings(trail: Option<&Trail>) -> Result<Value, ApiError> {
-    trail.map_or_else(|| Ok(json!({})), |trail| reads::value(&TrailOutput::changed(trail)))
+fn settings_answer(trail: &Trail) -> Result<Value, ApiError> {
+    reads::value(&TrailOutput::changed(trail))
 }
 
 /// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`, and the same for digests when they are asked for.

@@ -172,28 +172,13 @@ pub(crate) mod tests {
     /// A multi-Region trail that logs from the first entry on.
     pub(crate) fn trail() -> Trail {
         Trail {
-            name: "main".to_owned(),
-            home_region: "eu-west-1".to_owned(),
-            account_id: "111122223333".to_owned(),
-            s3_bucket_name: "audit".to_owned(),
-            s3_key_prefix: None,
-            sns_topic_name: None,
-            sns_topic_arn: None,
-            include_global_service_events: true,
             is_multi_region_trail: true,
-            log_file_validation_enabled: false,
-            cloud_watch_logs_log_group_arn: None,
-            cloud_watch_logs_role_arn: None,
-            kms_key_id: None,
-            is_organization_trail: false,
-            recursive_logging: true,
-            tags: Vec::new(),
-            created_ms: 1,
             logging: Logging {
                 started_ms: Some(1),
                 stopped_ms: None,
                 periods: vec![Period { from: 0, stopped_ms: None }],
             },
+            ..Trail::new("eu-west-1", "111122223333", "main", "audit", 1)
         }
     }
 

@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use futures_util::future::BoxFuture;
 use journal::{Clock, FollowOptions, Journal, Seq};
 use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, ObjectHeaders, SigningKeys};
-use registry::{DeliveryState, Expected, Logging, Registry, RegistryError, Trail};
+use registry::{DeliveryState, Expected, Registry, RegistryError, Trail};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,26 +112,8 @@ impl House {
 
 impl Process {
     fn add_trail(&self, name: &str, now_ms: u64) -> String {
-        let mut trail = Trail {
-            name: name.to_owned(),
-            home_region: "eu-west-1".to_owned(),
-            account_id: "111122223333".to_owned(),
-            s3_bucket_name: name.to_owned(),
-            s3_key_prefix: None,
-            sns_topic_name: None,
-            sns_topic_arn: None,
-            include_global_service_events: true,
-            is_multi_region_trail: true,
-            log_file_validation_enabled: false,
-            cloud_watch_logs_log_group_arn: None,
-            cloud_watch_logs_role_arn: None,
-            kms_key_id: None,
-            is_organization_trail: false,
-            recursive_logging: true,
-            tags: Vec::new(),
-            created_ms: now_ms,
-            logging: Logging::default(),
-        };
+        let mut trail =
+            Trail { is_multi_region_trail: true, ..Trail::new("eu-west-1", "111122223333", name, name, now_ms) };
         trail.logging.start(self.journal.end().0, now_ms, 0);
         let arn = trail.arn();
         self.registry.put(trail, Expected::Absent).unwrap();

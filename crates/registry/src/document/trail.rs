@@ -1,6 +1,7 @@
 //! A trail: which events go where.
 
-use super::Document;
+use super::{Document, Older};
+use event::Selectors;
 use serde::{Deserialize, Serialize};
 
 /// A trail as CreateTrail and UpdateTrail leave it (`reference/trails-and-delivery.md` §2). Key: its ARN.
@@ -44,6 +45,15 @@ pub struct Trail {
     pub is_organization_trail: bool,
     /// `RecursiveLogging`.
     pub recursive_logging: bool,
+    /// What PutEventSelectors was given last; `None` when it never was: then the default selectors hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selectors: Option<Selectors>,
+    /// What PutInsightSelectors was given last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub insight_selectors: Vec<InsightSelector>,
+    /// What PutEventConfiguration was given last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aggregations: Vec<Aggregation>,
     /// `TagsList`, in the order given.
     #[serde(default)]
     pub tags: Vec<Tag>,
@@ -53,6 +63,27 @@ pub struct Trail {
     /// Whether and since when it logs.
     #[serde(default)]
     pub logging: Logging,
+}
+
+/// A kind of unusual activity that a trail is to tell of (`reference/trails-and-delivery.md` §6.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InsightSelector {
+    /// `ApiCallRateInsight` or `ApiErrorRateInsight`.
+    pub insight_type: String,
+    /// `Management`, `Data`; `None` when not given, which means management events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_categories: Option<Vec<String>>,
+}
+
+/// How data events are to be rolled up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Aggregation {
+    /// `API_ACTIVITY`, `RESOURCE_ACCESS`, `USER_ACTIONS`.
+    pub templates: Vec<String>,
+    /// `Data`.
+    pub event_category: String,
 }
 
 /// One tag of a trail.
@@ -92,6 +123,33 @@ pub struct Period {
 }
 
 impl Trail {
+    /// A trail with the defaults of CreateTrail: for one Region, and not logging.
+    pub fn new(home_region: &str, account_id: &str, name: &str, s3_bucket_name: &str, created_ms: u64) -> Trail {
+        Trail {
+            name: name.to_owned(),
+            home_region: home_region.to_owned(),
+            account_id: account_id.to_owned(),
+            s3_bucket_name: s3_bucket_name.to_owned(),
+            s3_key_prefix: None,
+            sns_topic_name: None,
+            sns_topic_arn: None,
+            include_global_service_events: true,
+            is_multi_region_trail: false,
+            log_file_validation_enabled: false,
+            cloud_watch_logs_log_group_arn: None,
+            cloud_watch_logs_role_arn: None,
+            kms_key_id: None,
+            is_organization_trail: false,
+            recursive_logging: true,
+            selectors: None,
+            insight_selectors: Vec::new(),
+            aggregations: Vec::new(),
+            tags: Vec::new(),
+            created_ms,
+            logging: Logging::default(),
+        }
+    }
+
     /// `arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME`.
     pub fn arn(&self) -> String {
         Trail::arn_of(&self.home_region, &self.account_id, &self.name)
@@ -135,9 +193,19 @@ impl Logging {
 
 impl Document for Trail {
     const KIND: &'static str = "trail";
+    /// The second form has selectors: a program that knows only the first must not deliver such a trail.
+    const FORM: u32 = 2;
 
     fn key(&self) -> String {
         self.arn()
+    }
+
+    /// The first form has the same members but for selectors, Insights and aggregations.
+    fn from_older(form: u32, body: &str) -> Result<Self, Older> {
+        match form {
+            1 => Ok(serde_json::from_str(body)?),
+            _ => Err(Older::Unknown),
+        }
     }
 }
 

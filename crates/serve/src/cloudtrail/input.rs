@@ -36,6 +36,11 @@ impl Input {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether the member is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.member(name).is_some()
+    }
+
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
         self.member(name).map(|value| as_text(value, name)).transpose()
     }
@@ -75,10 +80,36 @@ impl Input {
     }
 }
 
+/// A member of a structure inside a list, unless it is absent or `null`.
+fn member_in<'v>(structure: &'v Value, name: &str) -> Result<Option<&'v Value>, ApiError> {
+    let Value::Object(members) = structure else { return Err(mismatch(structure, name, "Structure")) };
+    Ok(members.get(name).filter(|value| !value.is_null()))
+}
+
 /// A text member of a structure inside a list.
 pub(crate) fn text_in<'v>(structure: &'v Value, name: &str) -> Result<Option<&'v str>, ApiError> {
-    let Value::Object(members) = structure else { return Err(mismatch(structure, name, "Structure")) };
-    members.get(name).filter(|value| !value.is_null()).map(|value| as_text(value, name)).transpose()
+    member_in(structure, name)?.map(|value| as_text(value, name)).transpose()
+}
+
+/// A Boolean member of a structure inside a list.
+pub(crate) fn boolean_in(structure: &Value, name: &str) -> Result<Option<bool>, ApiError> {
+    let read = |value: &Value| value.as_bool().ok_or_else(|| mismatch(value, name, "Boolean"));
+    member_in(structure, name)?.map(read).transpose()
+}
+
+/// A list member of a structure inside a list.
+pub(crate) fn list_in<'v>(structure: &'v Value, name: &str) -> Result<Option<&'v [Value]>, ApiError> {
+    match member_in(structure, name)? {
+        None => Ok(None),
+        Some(Value::Array(elements)) => Ok(Some(elements)),
+        Some(other) => Err(mismatch(other, name, "List")),
+    }
+}
+
+/// A list of texts in a structure inside a list.
+pub(crate) fn texts_in(structure: &Value, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+    let Some(elements) = list_in(structure, name)? else { return Ok(None) };
+    elements.iter().map(|element| as_text(element, name).map(str::to_owned)).collect::<Result<_, _>>().map(Some)
 }
 
 fn as_text<'v>(value: &'v Value, name: &str) -> Result<&'v str, ApiError> {

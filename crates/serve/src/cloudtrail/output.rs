@@ -1,7 +1,7 @@
 //! Trails and statuses as they stand in responses (`reference/trails-and-delivery.md §2, §8.5`): what is not set is
 //! absent, never null.
 
-use event::EventTime;
+use event::{EventTime, Selectors};
 use registry::{DeliveryStatus, DigestState, Tag, Trail};
 use serde::Serialize;
 
@@ -35,6 +35,9 @@ pub(crate) struct TrailOutput<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     has_insight_selectors: Option<bool>,
     is_organization_trail: bool,
+    /// Shown only where it is not the default: clients older than September 2026 do not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recursive_logging: Option<bool>,
 }
 
 impl<'a> TrailOutput<'a> {
@@ -57,16 +60,16 @@ impl<'a> TrailOutput<'a> {
             has_custom_event_selectors: None,
             has_insight_selectors: None,
             is_organization_trail: trail.is_organization_trail,
+            recursive_logging: (!trail.recursive_logging).then_some(false),
         }
     }
 
-    /// As GetTrail and DescribeTrails answer. No trail has custom or Insights selectors yet: there is no operation that
-    /// gives it some.
+    /// As GetTrail and DescribeTrails answer.
     pub(crate) fn read(trail: &'a Trail) -> TrailOutput<'a> {
         TrailOutput {
             home_region: Some(&trail.home_region),
-            has_custom_event_selectors: Some(false),
-            has_insight_selectors: Some(false),
+            has_custom_event_selectors: Some(trail.selectors.as_ref().is_some_and(Selectors::are_custom)),
+            has_insight_selectors: Some(!trail.insight_selectors.is_empty()),
             ..TrailOutput::changed(trail)
         }
     }

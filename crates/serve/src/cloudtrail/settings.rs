@@ -5,9 +5,10 @@ use super::arn::{TrailRef, check_name};
 use super::destination::{check_bucket, check_key, check_logs, check_prefix, check_topic, topic_arn};
 use super::error::ApiError;
 use super::input::Input;
+use super::organization;
 use super::state::{State, TRAILS_PER_REGION};
 use super::tags;
-use registry::{Logging, Trail, Version};
+use registry::{Trail, Version};
 
 /// The trail that CreateTrail asks for.
 ///
@@ -20,17 +21,12 @@ pub(crate) fn create(state: &State<'_>, input: &Input, now_ms: u64) -> Result<Tr
         return Err(ApiError::new("InvalidTrailNameException", "A trail is created by its name, not by an ARN."));
     }
     check_name(name)?;
-    let is_multi_region_trail = wish.is_multi_region_trail.unwrap_or(false);
+    let bucket = wish.s3_bucket_name.unwrap_or_default();
     let trail = Trail {
-        name: name.to_owned(),
-        home_region: state.region.to_owned(),
-        account_id: state.account_id.to_owned(),
-        s3_bucket_name: wish.s3_bucket_name.unwrap_or_default().to_owned(),
         s3_key_prefix: wish.s3_key_prefix.and_then(prefix),
         sns_topic_name: wish.sns_topic_name.and_then(set),
-        sns_topic_arn: None,
         include_global_service_events: wish.include_global_service_events.unwrap_or(true),
-        is_multi_region_trail,
+        is_multi_region_trail: wish.is_multi_region_trail.unwrap_or(false),
         log_file_validation_enabled: wish.enable_log_file_validation.unwrap_or(false),
         cloud_watch_logs_log_group_arn: wish.cloud_watch_logs_log_group_arn.and_then(set),
         cloud_watch_logs_role_arn: wish.cloud_watch_logs_role_arn.and_then(set),
@@ -38,14 +34,10 @@ pub(crate) fn create(state: &State<'_>, input: &Input, now_ms: u64) -> Result<Tr
         is_organization_trail: wish.is_organization_trail.unwrap_or(false),
         recursive_logging: wish.recursive_logging.unwrap_or(true),
         tags: tags::read(input)?,
-        created_ms: now_ms,
-        logging: Logging::default(),
+        ..Trail::new(state.region, state.account_id, name, bucket, now_ms)
     };
     let trail = checked(trail)?;
-    if state.present_in(state.region).any(|other| other.name == trail.name) {
-        let message = format!("Trail {} already exists for customer: {}", trail.name, state.account_id);
-        return Err(ApiError::new("TrailAlreadyExistsException", message));
-    }
+    check_name_is_free(state, &trail, None)?;
     check_room(state, &trail)?;
     refuse_unbuilt(&trail)?;
     Ok(trail)
@@ -87,6 +79,7 @@ pub(crate) fn update(state: &State<'_>, input: &Input) -> Result<(Trail, Version
     trail.recursive_logging = wish.recursive_logging.unwrap_or(trail.recursive_logging);
     let trail = checked(trail)?;
     if trail.is_multi_region_trail && !found.is_multi_region_trail {
+        check_name_is_free(state, &trail, Some(found))?;
         check_room(state, &trail)?;
     }
     refuse_unbuilt(&trail)?;
@@ -129,6 +122,21 @@ fn checked(mut trail: Trail) -> Result<Trail, ApiError> {
     Ok(trail)
 }
 
+/// No two trails of one name are present in a Region: neither this one and a shadow, nor a shadow of this one and another.
+/// `itself` is the trail as it stood, if it is one that changes.
+fn check_name_is_free(state: &State<'_>, trail: &Trail, itself: Option<&Trail>) -> Result<(), ApiError> {
+    let meets = |other: &Trail| {
+        other.name == trail.name
+            && (other.home_region == trail.home_region || other.is_multi_region_trail || trail.is_multi_region_trail)
+    };
+    let is_itself = |other: &Trail| itself.is_some_and(|itself| itself.arn() == other.arn());
+    if !state.own().any(|other| meets(other) && !is_itself(other)) {
+        return Ok(());
+    }
+    let message = format!("Trail {} already exists for customer: {}", trail.name, state.account_id);
+    Err(ApiError::new("TrailAlreadyExistsException", message))
+}
+
 /// A new trail needs a place in its Region; a multi-Region trail one in every Region.
 fn check_room(state: &State<'_>, trail: &Trail) -> Result<(), ApiError> {
     let mut regions = vec![state.region];
@@ -149,8 +157,7 @@ fn check_room(state: &State<'_>, trail: &Trail) -> Result<(), ApiError> {
 /// Refuses what this version would take and not do: a trail that promises encryption or notification must keep it.
 fn refuse_unbuilt(trail: &Trail) -> Result<(), ApiError> {
     if trail.is_organization_trail {
-        let message = "Your account is not a member of an organization: OpenTrail keeps no organizations.";
-        return Err(ApiError::new("OrganizationsNotInUseException", message));
+        return Err(organization::not_in_use());
     }
     let unbuilt = [
         ("SnsTopicName", trail.sns_topic_name.is_some(), "notifications are"),

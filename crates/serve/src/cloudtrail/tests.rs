@@ -2,6 +2,7 @@
 
 mod changes;
 mod events;
+mod selectors;
 mod trails;
 
 use super::*;
