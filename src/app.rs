@@ -111,8 +111,8 @@ impl App {
                 #[cfg(feature = "lake")]
                 let history = history.handle();
                 Box::new(move || {
-                    #[cfg_attr(not(feature = "lake"), allow(unused_mut))]
                     let mut statuses = delivery.statuses();
+                    statuses.push(delivery.router());
                     #[cfg(feature = "lake")]
                     statuses.push(history.status());
                     statuses

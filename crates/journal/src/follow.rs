@@ -1,7 +1,7 @@
 //! The one loop that every follower runs in: batches, retries, position, drain.
 
 use crate::status::FollowerHandle;
-use crate::{Entry, Flush, FollowError, Follower, Journal, JournalError, ReadLimit, Reader, Seq};
+use crate::{Entry, Flush, FollowError, Follower, Journal, JournalError, ReadLimit, Reader, Reading, Seq};
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
@@ -51,6 +51,7 @@ pub fn follow<F: Follower>(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> (FollowerHandle, impl Future<Output = Result<F, JournalError>> + Send + 'static) {
     let handle = journal.new_follower(follower.name());
+    handle.runs_ahead(follower.ahead());
     let stop = Stop { shutdown: Box::pin(shutdown), drain: options.drain, out_of_time: None };
     let mut following = Following {
         journal: journal.clone(),
@@ -114,22 +115,38 @@ impl<F: Follower, S: Future<Output = ()> + Send> Following<F, S> {
         loop {
             self.note_shutdown();
             let before = self.reader.position();
-            let batch = if self.drain_to.is_some_and(|end| before >= end) { Vec::new() } else { self.read().await? };
+            let is_drained = self.drain_to.is_some_and(|end| before >= end);
+            let (batch, is_picked) = if is_drained { (Vec::new(), false) } else { self.next_batch().await? };
             if !batch.is_empty() {
                 self.insist(Call::Follow(&batch)).await?;
+            }
+            if self.reader.position() != before {
                 self.handle.stands_at(self.reader.position());
             }
             if self.follower.deadline().is_some_and(|deadline| deadline <= std::time::Instant::now()) {
                 self.insist(Call::Flush(Flush::Deadline)).await?;
             }
-            if batch.is_empty() && self.drain_to.is_some() {
+            // Whoever picks may still be on the way to the end.
+            let is_late = is_picked && self.drain_to.is_some_and(|end| self.reader.position() < end);
+            if batch.is_empty() && self.drain_to.is_some() && !is_late {
                 return self.insist(Call::Flush(Flush::Drain)).await;
             }
             if batch.is_empty() {
-                self.idle().await;
+                self.idle(is_picked).await;
             }
-            if !is_full(&batch, self.options.batch) {
-                self.stop.pause(self.options.linger).await;
+            if !is_full(&batch, self.options.batch) && !self.stop.pause(self.options.linger).await && is_late {
+                return Err(Halt::OutOfTime);
+            }
+        }
+    }
+
+    /// What the follower is handed next, and whether others picked it.
+    async fn next_batch(&mut self) -> Result<(Vec<Entry>, bool), Halt> {
+        match self.follower.reading() {
+            Reading::Journal(end) => Ok((self.read(end).await?, false)),
+            Reading::Picked(batch, to) => {
+                self.reader.seek(to);
+                Ok((batch, true))
             }
         }
     }
@@ -173,10 +190,17 @@ impl<F: Follower, S: Future<Output = ()> + Send> Following<F, S> {
         Ok(())
     }
 
-    /// The next batch; waits and tries again where the disk refuses, goes on where entries are gone.
-    async fn read(&mut self) -> Result<Vec<Entry>, Halt> {
+    /// The next batch, before `end`; waits and tries again where the disk refuses, goes on where entries are gone.
+    async fn read(&mut self, end: Option<Seq>) -> Result<Vec<Entry>, Halt> {
         loop {
-            let limit = self.options.batch;
+            let mut limit = self.options.batch;
+            if let Some(end) = end {
+                let left = end.0.saturating_sub(self.reader.position().0);
+                limit.max_entries = limit.max_entries.min(usize::try_from(left).unwrap_or(usize::MAX));
+            }
+            if limit.max_entries == 0 {
+                return Ok(Vec::new());
+            }
             if let Some(entries) = self.reader.read_recent(limit) {
                 return Ok(entries);
             }
@@ -211,16 +235,19 @@ impl<F: Follower, S: Future<Output = ()> + Send> Following<F, S> {
         if self.stop.pause(wait).await { Ok(()) } else { Err(Halt::OutOfTime) }
     }
 
-    /// Waits for an entry, the follower's deadline or shutdown.
-    async fn idle(&mut self) {
+    /// Waits for an entry (of the journal, or a picked one), the follower's deadline or shutdown.
+    async fn idle(&mut self, is_picked: bool) {
         let position = self.reader.position();
+        let deadline = self.follower.deadline();
         let grown = async {
+            if is_picked {
+                return self.follower.picked().await;
+            }
             // A journal that has stopped never grows; the deadline and shutdown still count.
             if self.journal.wait_past(position).await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
-        let deadline = self.follower.deadline();
         let due = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline.into()).await,

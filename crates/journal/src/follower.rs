@@ -3,6 +3,7 @@
 use crate::{Entry, Seq};
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What reads the journal into its own sink. It owns the sink and its position and nothing else; the loop that feeds it is
@@ -18,7 +19,23 @@ pub trait Follower: Send + 'static {
     /// business where that is saved.
     fn position(&mut self) -> impl Future<Output = Result<Seq, FollowError>> + Send;
 
-    /// Takes entries: in order, without gaps, at least one. After an error the same batch comes again.
+    /// Where its next entries come from. Asked before each batch; most followers read the journal.
+    fn reading(&mut self) -> Reading {
+        Reading::Journal(None)
+    }
+
+    /// Resolves when there is something new to be had by [`Follower::reading`], for a follower whose entries are picked.
+    fn picked(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    /// Tells from anywhere how far a follower whose entries are picked has come without being asked; `None` where it
+    /// stands where its last batch ended.
+    fn ahead(&self) -> Option<Ahead> {
+        None
+    }
+
+    /// Takes entries: in order, at least one, and of the journal without gaps. After an error the same batch comes again.
     fn follow(&mut self, batch: &[Entry]) -> impl Future<Output = Result<(), FollowError>> + Send;
 
     /// When it wants to be flushed even if nothing more comes. Asked after every batch and flush; a flush should move it.
@@ -31,6 +48,18 @@ pub trait Follower: Send + 'static {
         async { Ok(()) }
     }
 }
+
+/// Where the next entries of a follower come from.
+#[derive(Debug)]
+pub enum Reading {
+    /// From the journal, where the follower stands; up to, but without, the entry that is given.
+    Journal(Option<Seq>),
+    /// From somebody who has read the journal for several followers: these, of all up to the given place.
+    Picked(Vec<Entry>, Seq),
+}
+
+/// How far a follower has come of which nothing was wanted; `None` where that is not known.
+pub type Ahead = Arc<dyn Fn() -> Option<Seq> + Send + Sync>;
 
 /// Why a follower is flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -52,7 +52,7 @@ pub use append::{Append, Appender};
 pub use entry::{Entry, Seq};
 pub use error::JournalError;
 pub use follow::{FollowOptions, follow};
-pub use follower::{Flush, FollowError, Follower};
+pub use follower::{Ahead, Flush, FollowError, Follower, Reading};
 pub use journal::Journal;
 pub use metrics::Metrics;
 pub use options::{Clock, Durability, Options, ReadLimit, RetainPolicy, Retained};

@@ -1,7 +1,7 @@
 //! How the followers fare, for health and metrics.
 
 use crate::queue::Queue;
-use crate::{FollowError, Seq};
+use crate::{Ahead, FollowError, Seq};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,9 +34,10 @@ pub struct FollowerHandle {
 }
 
 /// What the loop has noted.
-#[derive(Debug)]
 struct Record {
     status: FollowerStatus,
+    /// How far the follower has come without its loop.
+    ahead: Option<Ahead>,
     /// Failures since the start.
     all_failures: u64,
 }
@@ -53,14 +54,21 @@ impl FollowerHandle {
             skipped: 0,
             running: true,
         };
-        FollowerHandle { queue, status: Arc::new(Mutex::new(Record { status, all_failures: 0 })) }
+        FollowerHandle { queue, status: Arc::new(Mutex::new(Record { status, ahead: None, all_failures: 0 })) }
     }
 
     /// How the follower fares now.
     pub fn status(&self) -> FollowerStatus {
-        let mut status = self.record().status.clone();
+        let record = self.record();
+        let mut status = record.status.clone();
+        status.position = record.position();
+        drop(record);
         status.lag = self.lag(status.position);
         status
+    }
+
+    pub(crate) fn runs_ahead(&self, ahead: Option<Ahead>) {
+        self.record().ahead = ahead;
     }
 
     pub(crate) fn stands_at(&self, position: Seq) {
@@ -99,6 +107,14 @@ impl FollowerHandle {
 
     fn record(&self) -> MutexGuard<'_, Record> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Record {
+    /// Where the follower stands; a loop that ended takes nothing more.
+    fn position(&self) -> Option<Seq> {
+        let ahead = self.ahead.as_ref().filter(|_| self.status.running).and_then(|ahead| ahead());
+        self.status.position.map(|position| ahead.map_or(position, |ahead| position.max(ahead)))
     }
 }
 
@@ -145,7 +161,7 @@ impl Followers {
             let status = &record.status;
             Gauges {
                 name: status.name.clone(),
-                lag: handle.lag(status.position),
+                lag: handle.lag(record.position()),
                 failures: record.all_failures,
                 skipped: status.skipped,
             }

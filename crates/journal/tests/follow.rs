@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use event::Event;
 use opentrail_journal::{
-    Entry, Flush, FollowError, FollowOptions, Follower, Journal, JournalError, Options, ReadLimit, RetainPolicy, Seq,
-    follow,
+    Entry, Flush, FollowError, FollowOptions, Follower, Journal, JournalError, Options, ReadLimit, Reading,
+    RetainPolicy, Seq, follow,
 };
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -269,4 +269,77 @@ async fn health_and_metrics_show_a_follower_that_cannot_go_on() {
         assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
     }
     running.abort();
+}
+
+/// A follower for which somebody else picks: odd entries, up to where they have come.
+struct Picky {
+    direct_to: u64,
+    picked: tokio::sync::mpsc::UnboundedReceiver<(Vec<Entry>, Seq)>,
+    next: Option<(Vec<Entry>, Seq)>,
+    at: Seq,
+    took: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Follower for Picky {
+    fn name(&self) -> &str {
+        "picky"
+    }
+
+    async fn position(&mut self) -> Result<Seq, FollowError> {
+        Ok(Seq(0))
+    }
+
+    fn reading(&mut self) -> Reading {
+        if self.at.0 < self.direct_to {
+            return Reading::Journal(Some(Seq(self.direct_to)));
+        }
+        let (entries, to) = self.next.take().unwrap_or((Vec::new(), self.at));
+        self.at = to;
+        Reading::Picked(entries, to)
+    }
+
+    async fn picked(&mut self) {
+        self.next = self.picked.recv().await;
+    }
+
+    async fn follow(&mut self, batch: &[Entry]) -> Result<(), FollowError> {
+        self.took.lock().unwrap().extend(batch.iter().map(|entry| entry.seq.0));
+        self.at = self.at.max(batch.last().unwrap().seq.next());
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_follower_reads_up_to_a_place_and_then_takes_what_is_picked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), Options::default()).unwrap();
+    let appender = journal.appender();
+    for id in 0..10 {
+        appender.append(event(id)).await.unwrap();
+    }
+    let (send, picked) = tokio::sync::mpsc::unbounded_channel();
+    let took = Arc::new(Mutex::new(Vec::new()));
+    let picky = Picky { direct_to: 4, picked, next: None, at: Seq(0), took: Arc::clone(&took) };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (handle, running) = follow(&journal, picky, FollowOptions::default(), async {
+        let _ = stopped.await;
+    });
+    let running = tokio::spawn(running);
+    let odd: Vec<Entry> = journal
+        .reader(Seq(4))
+        .read(ReadLimit::default())
+        .unwrap()
+        .into_iter()
+        .filter(|entry| entry.seq.0 % 2 == 1)
+        .collect();
+    send.send((odd[..1].to_vec(), Seq(6))).unwrap();
+    send.send((odd[1..].to_vec(), Seq(10))).unwrap();
+    let waited = Instant::now();
+    while handle.status().lag > 0 {
+        assert!(waited.elapsed() < Duration::from_secs(10), "{handle:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(stop);
+    running.await.unwrap().unwrap();
+    assert_eq!(*took.lock().unwrap(), [0, 1, 2, 3, 5, 7, 9]);
 }

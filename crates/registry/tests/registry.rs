@@ -198,8 +198,8 @@ mod samples {
     use event::{AdvancedEventSelector, FieldSelector, Identity, Operators, SelectorField, Selectors};
     use opentrail_registry::{
         AccessKey, Aggregation, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus, DigestChains, DigestLink,
-        DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging, PendingCut, PendingDigests, Period,
-        Secret, SigningKey, Tag,
+        DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging, PendingCut, PendingDigests,
+        Period, Secret, SigningKey, Tag,
     };
 
     fn trail() -> Trail {

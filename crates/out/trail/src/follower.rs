@@ -2,10 +2,12 @@
 
 use crate::cut::{Collection, Cut};
 use crate::digester::{DigestTools, Digester};
-use crate::scope::wants;
+use crate::router::{Feeds, Look, Tap, Turn};
+use crate::scope::Scope;
 use crate::{BucketError, LogBucket, ObjectHeaders, period};
-use journal::{Entry, Flush, FollowError, Follower, Seq};
+use journal::{Ahead, Entry, Flush, FollowError, Follower, Reading, Seq};
 use registry::{DeliveryState, Documents, Expected, PendingCut, RegistryError, Trail, Version, Versioned};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +18,15 @@ pub type NowMs = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// (`reference/trails-and-delivery.md` §7).
 const REDELIVERY_MS: u64 = 30 * 24 * 3600 * 1000;
 
+/// How often the position of a trail is saved for which nothing comes: the journal keeps what stands behind it.
+const POSITION_EVERY: Duration = Duration::from_secs(300);
+
 /// What a follower works with.
 #[derive(Clone)]
 pub(crate) struct Tools {
     pub(crate) trails: Documents<Trail>,
     pub(crate) states: Documents<DeliveryState>,
+    pub(crate) feeds: Feeds,
     pub(crate) bucket: Arc<dyn LogBucket>,
     pub(crate) interval: Duration,
     pub(crate) now_ms: NowMs,
@@ -34,7 +40,16 @@ pub(crate) struct TrailFollower {
     tools: Tools,
     /// The trail under which `collection` is gathered: always one version for a whole cut, because it is saved with it.
     trail: Trail,
-    version: Version,
+    /// `None` while a cut is made again, for a version that may be older than the trail's document.
+    version: Option<Version>,
+    scope: Scope,
+    /// Where entries come from that were picked for this trail.
+    tap: Tap,
+    /// The last look was into the tap: its entries are wanted as they come.
+    is_live: bool,
+    /// Where the picked entries at hand end, and the changes of the trail among them.
+    picked_to: u64,
+    turns: VecDeque<Turn>,
     /// What is saved, and where it stands in the registry.
     state: DeliveryState,
     saved: Expected,
@@ -48,6 +63,8 @@ pub(crate) struct TrailFollower {
     /// Since when something waits to be delivered or saved.
     waiting: Option<Instant>,
     digester: Digester,
+    /// When the position was looked at last.
+    looked: Instant,
 }
 
 impl TrailFollower {
@@ -76,9 +93,15 @@ impl TrailFollower {
         TrailFollower {
             name: format!("trail/{}", trail.name),
             arn,
+            tap: tools.feeds.tap(&trail),
             tools,
+            scope: Scope::of(&trail_as_cut),
             trail: trail_as_cut,
-            version: trail.version,
+            version: again.is_none().then_some(trail.version),
+            is_live: false,
+            picked_to: 0,
+            turns: VecDeque::new(),
+            looked: Instant::now(),
             next: state.next,
             state,
             saved,
@@ -117,6 +140,11 @@ impl TrailFollower {
         self.waiting.map(|since| since + self.tools.interval)
     }
 
+    /// When the position of a trail for which nothing comes is saved.
+    fn position_due(&self) -> Option<Instant> {
+        self.is_live.then(|| self.looked + POSITION_EVERY)
+    }
+
     /// Whether the trail is still there and logs: otherwise what remains of it is concluded, not interrupted.
     fn goes_on(&self) -> bool {
         let newest = self.tools.trails.get(&self.arn);
@@ -128,21 +156,48 @@ impl TrailFollower {
         self.state.pending.is_none() && self.state.next == self.next
     }
 
+    /// Goes as far as can be gone without an entry: to the trail as it is now, and past what nobody picked.
+    async fn look(&mut self) -> Result<(), FollowError> {
+        self.looked = Instant::now();
+        if !self.is_live {
+            return self.look_at_trail().await;
+        }
+        self.turn_before(u64::MAX).await?;
+        self.next = self.next.max(self.tap.idle_to().unwrap_or(0));
+        Ok(())
+    }
+
     /// Follows the trail's document to its newest version. What was gathered under the old one is delivered as it is.
     async fn look_at_trail(&mut self) -> Result<(), FollowError> {
         let Some(newest) = self.tools.trails.get(&self.arn) else { return Ok(()) };
-        if newest.version == self.version || newest.created_ms != self.trail.created_ms {
-            return Ok(());
+        if newest.created_ms == self.trail.created_ms { self.turn_to(&newest).await } else { Ok(()) }
+    }
+
+    /// Follows the changes of the trail that come before an entry of those picked.
+    async fn turn_before(&mut self, seq: u64) -> Result<(), FollowError> {
+        while let Some(turn) = self.turns.front().filter(|turn| turn.at <= seq) {
+            let (at, trail) = (turn.at, turn.trail.clone());
+            self.next = self.next.max(at);
+            self.turn_to(&trail).await?;
+            self.turns.pop_front();
         }
-        self.cut().await?;
-        self.trail = Trail::clone(&newest);
-        self.version = newest.version;
+        Ok(())
+    }
+
+    /// What is taken from now on, is taken for this version of the trail.
+    async fn turn_to(&mut self, trail: &Versioned<Trail>) -> Result<(), FollowError> {
+        if self.version != Some(trail.version) {
+            self.cut().await?;
+            self.trail = Trail::clone(trail);
+            self.scope = Scope::of(trail);
+            self.version = Some(trail.version);
+        }
         Ok(())
     }
 
     /// Takes one entry. A cut that becomes due is made first.
     async fn take(&mut self, entry: &Entry) -> Result<(), FollowError> {
-        let wanted = wants(&self.trail, entry);
+        let wanted = self.is_live || self.scope.wants(&self.trail, entry);
         if wanted && self.again.is_none() && !self.collection.has_room_for(&self.trail, entry) {
             self.cut().await?;
         }
@@ -273,9 +328,40 @@ impl Follower for TrailFollower {
         Ok(Seq(self.next))
     }
 
+    fn reading(&mut self) -> Reading {
+        // What a cut that is made again holds, is known to its own version of the trail alone.
+        let look = match self.again {
+            Some((to, _)) => Look::Direct(Some(Seq(to))),
+            None => self.tap.look(self.next),
+        };
+        match look {
+            Look::Direct(end) => {
+                self.is_live = false;
+                Reading::Journal(end)
+            }
+            Look::Picked { entries, turns, to } => {
+                self.is_live = true;
+                self.turns.extend(turns);
+                self.picked_to = to;
+                if entries.is_empty() && self.turns.is_empty() {
+                    self.next = self.next.max(to);
+                }
+                Reading::Picked(entries, Seq(to))
+            }
+        }
+    }
+
+    async fn picked(&mut self) {
+        self.tap.called().await;
+    }
+
+    fn ahead(&self) -> Option<Ahead> {
+        Some(self.tap.ahead())
+    }
+
     async fn follow(&mut self, batch: &[Entry]) -> Result<(), FollowError> {
         self.deliver().await?;
-        if self.again.is_none() {
+        if !self.is_live && self.again.is_none() {
             self.look_at_trail().await?;
         }
         for entry in batch {
@@ -283,20 +369,28 @@ impl Follower for TrailFollower {
             if entry.seq.0 < self.next {
                 continue;
             }
+            self.turn_before(entry.seq.0).await?;
             let was_again = self.again.is_some();
             self.take(entry).await?;
             if was_again && self.again.is_none() {
                 self.look_at_trail().await?;
             }
         }
+        if self.is_live {
+            self.turn_before(u64::MAX).await?;
+            self.next = self.next.max(self.picked_to);
+        }
         Ok(())
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let digests_due = || self.digester.due(&self.trail);
-        let due = || [self.delivery_due(), digests_due()].into_iter().flatten().min();
+        // A change of the trail at hand waits for nothing.
+        let turn_due = (!self.turns.is_empty()).then_some(self.looked);
         // A cut that is being made again waits for its entries, and digests wait for the cut.
-        self.again.is_none().then(due).flatten()
+        let is_again = self.again.is_some();
+        let delivery_due = self.delivery_due().filter(|_| !is_again);
+        let digests_due = if is_again { None } else { self.digester.due(&self.trail) };
+        [turn_due, self.position_due(), delivery_due, digests_due].into_iter().flatten().min()
     }
 
     async fn flush(&mut self, why: Flush) -> Result<(), FollowError> {
@@ -305,13 +399,14 @@ impl Follower for TrailFollower {
         if self.again.is_some() {
             return Ok(());
         }
-        let (digests_due, delivery_due) = (self.digester.due(&self.trail), self.delivery_due());
         let has_come = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
-        let only_digests = why == Flush::Deadline && has_come(digests_due) && !has_come(delivery_due);
-        if !only_digests {
+        let is_for_others = has_come(self.digester.due(&self.trail)) || has_come(self.position_due());
+        let is_early = why == Flush::Deadline && is_for_others && !has_come(self.delivery_due());
+        self.look().await?;
+        // What is gathered waits for its own time; a position on its own can be saved at any.
+        if !is_early || self.collection.is_empty() {
             self.cut().await?;
         }
-        self.look_at_trail().await?;
         self.digester.tend(&self.trail, self.state.next).await;
         if why == Flush::Drain && self.goes_on() {
             self.digester.make_early(&self.trail, self.state.next).await;

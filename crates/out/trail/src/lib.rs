@@ -17,8 +17,10 @@
 //! lost: a bucket that stays out of reach for 30 days (CloudTrail's own limit). What may double: files of a cut that
 //! failed half-way into one bucket before the trail was pointed at another; they are then complete in the new one.
 //!
-//! Pure: `period` and `scope` (which entries), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the proof). I/O: `follower`,
-//! `digester`, `keys`, `supervisor`, and behind [`LogBucket`] the buckets.
+//! With many trails, one look at an entry serves all of them: `router`.
+//!
+//! Pure: `period` and `scope` (which entries), `router` (for whom), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the
+//! proof). I/O: `follower`, `digester`, `keys`, `supervisor`, and behind [`LogBucket`] the buckets.
 
 mod bucket;
 mod cut;
@@ -30,6 +32,7 @@ mod logfile;
 mod name;
 mod period;
 mod rounds;
+mod router;
 mod scope;
 mod supervisor;
 

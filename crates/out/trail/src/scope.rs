@@ -1,7 +1,7 @@
 //! Which events a trail wants.
 
 use crate::period;
-use event::{Category, Event};
+use event::{Event, Matcher};
 use journal::Entry;
 use registry::Trail;
 
@@ -18,19 +18,42 @@ const GLOBAL_SOURCES: [&str; 5] = [
     "organizations.amazonaws.com",
 ];
 
-/// Whether the trail delivers this entry: it was logging, and the event is its own. The one place where that is decided.
-pub(crate) fn wants(trail: &Trail, entry: &Entry) -> bool {
-    wants_event(trail, &entry.event) && period::was_logging(trail, entry)
+/// What one version of a trail wants, worked out once: events that its selectors take, of its account, in its Region or
+/// in all.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    /// The selectors, confined to the trail's Region.
+    matcher: Matcher,
 }
 
-/// Management events of the trail's account, in its Region or in all.
-fn wants_event(trail: &Trail, event: &Event) -> bool {
-    let own_account = [trail.account_id.as_str(), ""].contains(&event.account());
-    let own_region = trail.is_multi_region_trail || event.region() == trail.home_region;
-    event.category() == Category::Management
-        && own_account
-        && own_region
-        && (trail.include_global_service_events || !is_global(event))
+impl Scope {
+    /// The scope of a trail as it stands.
+    pub(crate) fn of(trail: &Trail) -> Scope {
+        let matcher = Matcher::new(&trail.selectors.clone().unwrap_or_default());
+        Scope { matcher: if trail.is_multi_region_trail { matcher } else { matcher.only_in(&trail.home_region) } }
+    }
+
+    /// What the union of all trails is made of. It answers for [`Scope::selects`], and only for that.
+    pub(crate) fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// Whether the selectors take the event.
+    fn selects(&self, event: &Event) -> bool {
+        self.matcher.matches(event)
+    }
+
+    /// Whether the trail delivers this entry: its selectors take it, and the rest of [`wants`].
+    pub(crate) fn wants(&self, trail: &Trail, entry: &Entry) -> bool {
+        self.selects(&entry.event) && wants(trail, entry)
+    }
+}
+
+/// Whether the trail delivers an entry that its selectors take: the event is its own, and it was logging.
+pub(crate) fn wants(trail: &Trail, entry: &Entry) -> bool {
+    let event = &entry.event;
+    let is_own = [trail.account_id.as_str(), ""].contains(&event.account());
+    is_own && (trail.include_global_service_events || !is_global(event)) && period::was_logging(trail, entry)
 }
 
 fn is_global(event: &Event) -> bool {
@@ -41,6 +64,8 @@ fn is_global(event: &Event) -> bool {
 mod tests {
     use super::*;
     use crate::cut::tests::trail;
+    use event::{DataResource, EventSelector, Selectors};
+    use journal::Seq;
 
     fn event(fields: &str) -> Event {
         let json = format!(r#"{{"eventTime":"2026-01-15T10:02:03Z","eventName":"Do",{fields}}}"#);
@@ -50,7 +75,12 @@ mod tests {
     fn check(multi_region: bool, global: bool, fields: &str, wanted: bool) {
         let mut trail = trail();
         (trail.is_multi_region_trail, trail.include_global_service_events) = (multi_region, global);
-        assert_eq!(wants_event(&trail, &event(fields)), wanted, "multi {multi_region}, global {global}: {fields}");
+        assert_eq!(is_wanted(&trail, fields), wanted, "multi {multi_region}, global {global}: {fields}");
+    }
+
+    fn is_wanted(trail: &Trail, fields: &str) -> bool {
+        let entry = Entry { seq: Seq(5), appended_ms: 100, event: event(fields) };
+        Scope::of(trail).wants(trail, &entry)
     }
 
     const HERE: &str = r#""eventSource":"sqs.amazonaws.com","awsRegion":"eu-west-1","recipientAccountId":"111122223333","eventCategory":"Management""#;
@@ -90,9 +120,30 @@ mod tests {
     fn a_trail_in_the_global_region_may_leave_global_events_out() {
         let mut trail = trail();
         trail.home_region = "us-east-1".to_owned();
-        assert!(wants_event(&trail, &event(GLOBAL)));
+        assert!(is_wanted(&trail, GLOBAL));
         trail.include_global_service_events = false;
-        assert!(!wants_event(&trail, &event(GLOBAL)));
-        assert!(wants_event(&trail, &event(THERE)));
+        assert!(!is_wanted(&trail, GLOBAL));
+        assert!(is_wanted(&trail, THERE));
+    }
+
+    #[test]
+    fn selectors_choose_among_what_is_the_trails_own() {
+        let mut trail = trail();
+        let data =
+            DataResource { resource_type: "AWS::S3::Object".into(), values: vec!["arn:aws:s3:::audit/in/".into()] };
+        trail.selectors = Some(Selectors::Basic(vec![EventSelector {
+            include_management_events: false,
+            data_resources: vec![data],
+            ..EventSelector::default()
+        }]));
+        let object = |key: &str, account: &str| {
+            format!(
+                r#""eventSource":"s3.amazonaws.com","awsRegion":"eu-west-1","recipientAccountId":"{account}","eventCategory":"Data","resources":[{{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::audit/{key}"}}]"#
+            )
+        };
+        assert!(is_wanted(&trail, &object("in/a", "111122223333")));
+        assert!(!is_wanted(&trail, &object("out/a", "111122223333")));
+        assert!(!is_wanted(&trail, &object("in/a", "444455556666")));
+        assert!(!is_wanted(&trail, HERE), "management events are left out");
     }
 }

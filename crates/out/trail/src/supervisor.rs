@@ -2,6 +2,7 @@
 
 use crate::digester::{DigestTools, Digester};
 use crate::follower::{Tools, TrailFollower};
+use crate::router::{Feeds, Router};
 use crate::{LogBucket, NowMs, SigningKeys, period};
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
 use registry::{DeliveryState, Documents, Registry, RegistryError, Trail, Versioned, Watch};
@@ -38,6 +39,8 @@ struct Shared {
     tools: Tools,
     /// By trail ARN, for health to read.
     running: Mutex<BTreeMap<String, Running>>,
+    /// Who looks at entries for all of them.
+    router: FollowerHandle,
 }
 
 /// A follower that runs, or whose loop ended with an error and waits for the operator.
@@ -70,9 +73,16 @@ impl Delivery {
         bucket: Arc<dyn LogBucket>,
         options: DeliveryOptions,
     ) -> Result<Delivery, RegistryError> {
+        let (trails, states) = (registry.documents()?, registry.documents()?);
+        let feeds = Feeds::new(trails.clone(), route_from(journal, &trails, &states));
+        let (route, routed) = oneshot::channel::<()>();
+        let (router, routing) = journal::follow(journal, Router::new(feeds.clone()), options.follow, async move {
+            let _ = routed.await;
+        });
         let tools = Tools {
-            trails: registry.documents()?,
-            states: registry.documents()?,
+            trails,
+            states,
+            feeds,
             digests: DigestTools::new(
                 registry,
                 options.keys,
@@ -85,12 +95,14 @@ impl Delivery {
             now_ms: options.now_ms,
         };
         let changes = tools.trails.watch();
-        let shared = Arc::new(Shared { tools, running: Mutex::default() });
+        let shared = Arc::new(Shared { tools, running: Mutex::default(), router });
         let mut supervisor = Supervisor {
             shared: Arc::clone(&shared),
             journal: journal.clone(),
             follow: options.follow,
             loops: JoinSet::new(),
+            route: Some(route),
+            routing: tokio::spawn(routing),
         };
         supervisor.reconcile();
         let (stop, stopped) = watch::channel(false);
@@ -100,6 +112,11 @@ impl Delivery {
     /// How each trail's follower fares, by trail ARN. One that is not running any more has failed for good.
     pub fn statuses(&self) -> Vec<FollowerStatus> {
         lock(&self.shared.running).values().map(|running| running.handle.status()).collect()
+    }
+
+    /// How the follower fares that looks at entries for all trails.
+    pub fn router(&self) -> FollowerStatus {
+        self.shared.router.status()
     }
 
     /// The first journal entry that delivery may still need, also after a crash; `None` when it needs none. Retention
@@ -129,6 +146,9 @@ struct Supervisor {
     journal: Journal,
     follow: FollowOptions,
     loops: JoinSet<Ended>,
+    /// Dropped to stop the router.
+    route: Option<oneshot::Sender<()>>,
+    routing: JoinHandle<Result<Router, JournalError>>,
 }
 
 impl Supervisor {
@@ -140,16 +160,34 @@ impl Supervisor {
                 _ = stopped.changed() => break,
                 Some(ended) = self.loops.join_next() => self.ended(ended).await,
                 changed = changes.changed() => if changed.is_err() { break },
+                ended = &mut self.routing, if self.route.is_some() => {
+                    let ended = ended.map(|ended| ended.map(drop));
+                    tracing::error!(?ended, "nobody looks at entries for all trails any more");
+                    self.route = None;
+                    self.shared.tools.feeds.close();
+                }
                 _ = looks.tick() => {}
             }
+            self.shared.tools.feeds.turn();
             self.reconcile();
         }
+        self.stop_routing().await;
         for running in lock(&self.shared.running).values_mut() {
             running.keep = None;
         }
         while let Some(ended) = self.loops.join_next().await {
             self.ended(ended).await;
         }
+    }
+
+    /// Lets the router finish; from then on each trail reads for itself what is left.
+    async fn stop_routing(&mut self) {
+        if self.route.take().is_some()
+            && let Err(error) = (&mut self.routing).await
+        {
+            tracing::error!(%error, "the router of the trails ended badly");
+        }
+        self.shared.tools.feeds.close();
     }
 
     /// Removes states whose trail was deleted just before an earlier process ended.
@@ -252,6 +290,18 @@ impl Supervisor {
             Err(_) => tracing::warn!(trail = arn, "the last digests of a trail could not be delivered in time"),
         }
     }
+}
+
+/// Where the router begins: with what is not delivered yet, so that it is looked at once for all trails. A trail whose
+/// bucket fails may be far behind, and is not waited for: it reads for itself.
+fn route_from(journal: &Journal, trails: &Documents<Trail>, states: &Documents<DeliveryState>) -> Seq {
+    let resume_at = |trail: Versioned<Trail>| {
+        let state = states.get(&trail.arn());
+        let fails = state.as_ref().is_some_and(|state| state.status.latest_error.is_some());
+        period::resume_at(&trail, state.as_deref()).filter(|_| !fails).map(Seq)
+    };
+    let first = trails.list().into_iter().filter_map(resume_at).min();
+    first.unwrap_or(journal.end()).clamp(journal.start(), journal.end())
 }
 
 /// Whether a follower has taken all there is.

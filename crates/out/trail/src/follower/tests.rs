@@ -107,8 +107,10 @@ impl House {
         let bucket: Arc<dyn LogBucket> = Arc::<FakeBucket>::clone(&self.bucket);
         let keys = crate::SigningKeys::open(&self.registry, &self.folder.path().join("digest.key")).unwrap();
         let hour = Duration::from_secs(3600);
+        let trails = self.registry.documents().unwrap();
         let tools = Tools {
-            trails: self.registry.documents().unwrap(),
+            feeds: Feeds::new(trails.clone(), Seq(0)),
+            trails,
             states: self.registry.documents().unwrap(),
             digests: DigestTools::new(&self.registry, keys, Arc::clone(&bucket), hour, Arc::clone(&now_ms)).unwrap(),
             bucket,
