@@ -141,6 +141,8 @@ static DATA: &[Row] = &[
             "ListObjects",
             "ListObjectsV2",
             "ListParts",
+            // An upload like `PutObject`, by a browser's form.
+            "PostObject",
             "PutObject",
             "PutObjectAcl",
             "PutObjectLegalHold",

@@ -322,7 +322,7 @@ impl Record<'_> {
     /// The members of `additionalEventData`.
     fn additional(&self, out: &mut Json) {
         if self.call.is_s3() {
-            s3::additional(self.exchange, self.credential, self.deleted.is_none(), out);
+            s3::additional(&self.call, self.exchange, self.credential, self.deleted.is_none(), self.raw_body, out);
         } else if self.failed.is_none() {
             additional::members(&self.call, self.exchange, self.place(), self.caller, self.body, self.answer, out);
         }

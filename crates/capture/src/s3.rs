@@ -155,8 +155,16 @@ pub(crate) fn response(answer: &Headers<'_>, out: &mut Json) {
     }
 }
 
-/// Writes the members of `additionalEventData` (§11). `sized` says whether the bytes that passed belong to this record.
-pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential<'_>>, sized: bool, out: &mut Json) {
+/// Writes the members of `additionalEventData` (§11). `sized` says whether the bytes that passed belong to this record;
+/// `form` is the beginning of the body, where a browser's form has its fields.
+pub(crate) fn additional(
+    call: &Call,
+    exchange: &Exchange<'_>,
+    credential: Option<&Credential<'_>>,
+    sized: bool,
+    form: &[u8],
+    out: &mut Json,
+) {
     if let Some(version) = credential.and_then(|credential| credential.kind.signature_version()) {
         out.text_member("SignatureVersion", version);
     }
@@ -165,6 +173,9 @@ pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential
     }
     out.key("bytesTransferredIn");
     out.number(if sized { exchange.request_body.total } else { 0 });
+    if let Some(applied) = sse_applied(call, exchange, form) {
+        out.text_member("SSEApplied", applied);
+    }
     // No real record shows what stands there for a form.
     if let Some(credential) = credential.filter(|credential| !credential.kind.is_form()) {
         out.text_member("AuthenticationMethod", if credential.kind.is_query() { "QueryString" } else { "AuthHeader" });
@@ -174,6 +185,31 @@ pub(crate) fn additional(exchange: &Exchange<'_>, credential: Option<&Credential
     }
     out.key("bytesTransferredOut");
     out.number(exchange.response.as_ref().filter(|_| sized).map_or(0, |response| response.body.total));
+}
+
+/// How the new object was encrypted: as its call asked, or as the bucket does by itself (S3 User Guide, "Monitoring default
+/// encryption with CloudTrail"). Of a multipart upload the call that began it tells.
+fn sse_applied(call: &Call, exchange: &Exchange<'_>, form: &[u8]) -> Option<&'static str> {
+    const ENCRYPTION: &str = "x-amz-server-side-encryption";
+    if !matches!(call.operation.name(), "CopyObject" | "CreateMultipartUpload" | "PostObject" | "PutObject") {
+        return None;
+    }
+    let answer = exchange.response.as_ref().filter(|response| response.status < 300)?.headers;
+    if answer.has("x-amz-server-side-encryption-customer-algorithm") {
+        return Some("SSE_C");
+    }
+    let in_form = || memchr::memmem::find(form, b"name=\"x-amz-server-side-encryption\"").is_some();
+    let asked = match call.operation.name() {
+        "PostObject" => in_form(),
+        _ => exchange.request.headers.has(ENCRYPTION) || exchange.request.query_value(ENCRYPTION).is_some(),
+    };
+    match (answer.get(ENCRYPTION)?, asked) {
+        ("AES256", true) => Some("SSE_S3"),
+        ("AES256", false) => Some("Default_SSE_S3"),
+        ("aws:kms", true) => Some("SSE_KMS"),
+        ("aws:kms", false) => Some("Default_SSE_KMS"),
+        _ => None,
+    }
 }
 
 /// Writes `resources` with its key (§10): the object or the prefix, then the bucket.

@@ -232,3 +232,81 @@ fn a_form_with_a_post_policy_names_its_signer() {
     assert_eq!(record.pointer("/additionalEventData/SignatureVersion"), Some(&json!("SigV4")));
     assert!(!record.to_string().contains("PLANTED"), "{record}");
 }
+
+/// Every answer that hands out a session: it is known to the second until it ends, and a restart changes nothing of it.
+#[test]
+fn every_session_ends_when_it_was_said_and_survives_a_restart() {
+    const END: EventTime = EventTime(1_768_474_923);
+    let given = |key: &str| format!("<Credentials><AccessKeyId>{key}</AccessKeyId>{CREDENTIALS}</Credentials>");
+    let assumed = "<AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::111122223333:assumed-role/r/s</Arn></AssumedRoleUser>";
+    let role = "&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fr";
+    let federated = "<FederatedUser><FederatedUserId>111122223333:guest</FederatedUserId><Arn>arn:aws:sts::111122223333:federated-user/guest</Arn></FederatedUser>";
+    let sessions = [
+        (ALICE, format!("Action=AssumeRole{role}&RoleSessionName=s"), assumed, "AssumedRole"),
+        ("", format!("Action=AssumeRoleWithSAML{role}&PrincipalArn=p&SAMLAssertion=PLANTED"), assumed, "AssumedRole"),
+        (
+            "",
+            format!("Action=AssumeRoleWithWebIdentity{role}&RoleSessionName=s&WebIdentityToken=PLANTED"),
+            assumed,
+            "AssumedRole",
+        ),
+        (ALICE, "Action=AssumeRoot&TargetPrincipal=444455556666&TaskPolicyArn.arn=p".to_owned(), "", "Root"),
+        (ALICE, "Action=GetSessionToken".to_owned(), "", "IAMUser"),
+        (ALICE, "Action=GetFederationToken&Name=guest".to_owned(), federated, "FederatedUser"),
+    ];
+    for (number, (by, parameters, user, kind)) in sessions.into_iter().enumerate() {
+        let (recorder, memory) = recorder_with_memory();
+        let key = format!("ASIAEND{number}");
+        let record = sts(by, &parameters, &format!("{user}{}", given(&key))).record(&recorder);
+        assert!(!record.to_string().contains("PLANTED"), "{record}");
+        let before = call(&recorder, &key);
+        assert_eq!(before["userIdentity"]["type"], kind, "{parameters}");
+        assert_eq!(before["userIdentity"]["accessKeyId"], key);
+        assert_eq!(before["userIdentity"]["sessionContext"]["attributes"]["creationDate"], "2026-01-15T10:02:03Z");
+        assert!(memory.resolve(&key, END).is_some(), "{parameters}");
+        assert!(memory.resolve(&key, EventTime(END.0 + 1)).is_none(), "{parameters}");
+
+        let kept = memory.snapshot(NOW);
+        let (restarted, again) = recorder_with_memory();
+        again.restore(kept.clone(), NOW);
+        let after = call(&restarted, &key);
+        assert_eq!((&after["userIdentity"], chain(&after)), (&before["userIdentity"], chain(&before)), "{parameters}");
+        assert!(again.resolve(&key, END).is_some() && again.resolve(&key, EventTime(END.0 + 1)).is_none());
+        let (_, late) = recorder_with_memory();
+        late.restore(kept, EventTime(END.0 + 1));
+        assert!(late.resolve(&key, NOW).is_none(), "what ended while the house was down is not taken back");
+    }
+}
+
+#[test]
+fn a_caller_identity_names_users_for_good_and_sessions_for_as_long_as_one_may_last() {
+    let (recorder, memory) = recorder_with_memory();
+    let who = |key: &str, arn: &str, id: &str| {
+        let result = format!("<Arn>{arn}</Arn><UserId>{id}</UserId><Account>111122223333</Account>");
+        sts(key, "Action=GetCallerIdentity", &result).record(&recorder)
+    };
+    assert_eq!(
+        who("AKIAROOT", "arn:aws:iam::111122223333:root", "111122223333")["userIdentity"]["type"],
+        "Unknown",
+        "its own record comes first"
+    );
+    who("AKIABOB", "arn:aws-cn:iam::111122223333:user/team/bob", "AIDABOB");
+    who("ASIAINSTANCE", "arn:aws:sts::111122223333:assumed-role/web/i-0123", "AROAWEB:i-0123");
+    who("ASIAGUEST", "arn:aws:sts::111122223333:federated-user/guest", "111122223333:guest");
+    who("AKIAODD", "arn:aws:iam::111122223333:instance-profile/x", "AIPA");
+    let user = |key: &str| call(&recorder, key)["userIdentity"].clone();
+    assert_eq!(
+        user("AKIAROOT"),
+        json!({"type":"Root","principalId":"111122223333","arn":"arn:aws:iam::111122223333:root","accountId":"111122223333","accessKeyId":"AKIAROOT"})
+    );
+    assert_eq!((&user("AKIABOB")["userName"], &user("AKIABOB")["principalId"]), (&json!("bob"), &json!("AIDABOB")));
+    assert_eq!(
+        user("ASIAINSTANCE")["sessionContext"]["sessionIssuer"],
+        json!({"type":"Role","principalId":"AROAWEB","arn":"arn:aws:iam::111122223333:role/web","accountId":"111122223333","userName":"web"})
+    );
+    assert_eq!(user("ASIAGUEST")["type"], "FederatedUser");
+    assert_eq!(user("AKIAODD")["type"], "Unknown");
+    let later = |hours: i64| EventTime(NOW.0 + hours * 3600 + 1);
+    assert!(memory.resolve("AKIABOB", later(10_000)).is_some());
+    assert!(memory.resolve("ASIAINSTANCE", later(35)).is_some() && memory.resolve("ASIAINSTANCE", later(36)).is_none());
+}

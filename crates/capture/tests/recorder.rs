@@ -476,3 +476,55 @@ fn only_needed_bytes_are_kept() {
     assert_eq!((list.0, list.1), (Keep::UpTo(1 << 20), Keep::Nothing));
     assert_eq!(kept(&Scene::json("dynamodb", "DynamoDB_20120810.CreateTable", "")).1, Keep::UpTo(1 << 20));
 }
+
+#[test]
+fn the_encryption_of_a_new_object_is_told_as_s3_tells_it() {
+    let put = |asked: &[(&str, &str)], answered: &[(&str, &str)]| {
+        let scene = Scene::signed("PUT", "/audit/k", "s3");
+        let scene = asked.iter().fold(scene, |scene, (name, value)| scene.header(name, value));
+        let scene = answered.iter().fold(scene, |scene, (name, value)| scene.answer_header(name, value));
+        at(&scene.record(&recorder()), "/additionalEventData/SSEApplied").clone()
+    };
+    const SSE: &str = "x-amz-server-side-encryption";
+    let (s3, kms) = ((SSE, "AES256"), (SSE, "aws:kms"));
+    assert_eq!(put(&[], &[s3]), "Default_SSE_S3");
+    assert_eq!(put(&[s3], &[s3]), "SSE_S3");
+    assert_eq!(put(&[], &[kms]), "Default_SSE_KMS");
+    assert_eq!(put(&[kms], &[kms]), "SSE_KMS");
+    let customer = ("x-amz-server-side-encryption-customer-algorithm", "AES256");
+    assert_eq!(put(&[customer], &[customer]), "SSE_C");
+    assert_eq!(put(&[], &[]), Value::Null, "an upstream that says nothing");
+    assert_eq!(put(&[], &[(SSE, "aws:kms:dsse")]), Value::Null, "no record shows what stands there");
+    let read = Scene::signed("GET", "/audit/k", "s3").answer_header(SSE, "AES256").record(&recorder());
+    assert_eq!(at(&read, "/additionalEventData/SSEApplied"), &Value::Null);
+    let begun = Scene::signed("POST", "/audit/k?uploads", "s3").answer_header(SSE, "AES256").record(&recorder());
+    assert_eq!(at(&begun, "/additionalEventData/SSEApplied"), "Default_SSE_S3");
+    let refused = Scene::signed("PUT", "/audit/k", "s3")
+        .answer_header(SSE, "AES256")
+        .answer(403, "<Error><Code>AccessDenied</Code></Error>");
+    assert_eq!(at(&refused.record(&recorder()), "/additionalEventData/SSEApplied"), &Value::Null);
+}
+
+#[test]
+fn the_extended_id_of_sts_is_told_and_says_where_the_global_endpoint_served() {
+    let sts = |host: &str, id: &str| {
+        Scene::form("sts", "Action=GetCallerIdentity&Version=2011-06-15")
+            .header("host", host)
+            .answer_header("x-amz-sts-extended-request-id", id)
+            .record(&recorder())
+    };
+    // 1:us-east-2:S:1763579652304:R:1Qdxo2gT
+    let id = "MTp1cy1lYXN0LTI6UzoxNzYzNTc5NjUyMzA0OlI6MVFkeG8yZ1Q=";
+    assert_eq!(
+        at(&sts("sts.amazonaws.com", id), "/additionalEventData"),
+        &json!({"ExtendedRequestId":id,"RequestDetails":{"endpointType":"global","awsServingRegion":"us-east-2"}})
+    );
+    assert_eq!(
+        at(&sts("sts.eu-west-1.amazonaws.com", id), "/additionalEventData/RequestDetails"),
+        &json!({"endpointType":"regional","awsServingRegion":"eu-west-1"})
+    );
+    assert_eq!(
+        at(&sts("sts.amazonaws.com", "none"), "/additionalEventData/RequestDetails"),
+        &json!({"endpointType":"global"})
+    );
+}

@@ -7,6 +7,8 @@ use crate::params::{Body, percent_decoded};
 use crate::resources::{Place, function_arn};
 use crate::tree::NodeRef;
 use crate::write::Json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use event::Identity;
 
 /// Writes the members that a call of this service has.
@@ -20,7 +22,7 @@ pub(super) fn members(
     out: &mut Json,
 ) {
     match (call.service.name(), call.operation.name()) {
-        ("sts", _) => serving_region(exchange, out),
+        ("sts", _) => sts(exchange, out),
         ("kms", _) => {
             if let Some(id) = answer.root().and_then(|root| root.child("KeyMaterialId")).and_then(NodeRef::text) {
                 out.text_member("keyMaterialId", id);
@@ -43,24 +45,36 @@ fn signed_in(caller: &Identity, body: &Body<'_>, out: &mut Json) {
     }
 }
 
-/// AWS's own STS endpoints tell by their names which they are; of any other host nothing is said.
-fn serving_region(exchange: &Exchange<'_>, out: &mut Json) {
+/// The second id that STS gives a request, and which endpoint served it: AWS's own tell by their names which they are; of
+/// any other host nothing is said.
+fn sts(exchange: &Exchange<'_>, out: &mut Json) {
+    let answer = exchange.response.as_ref();
+    let extended = answer.and_then(|answer| answer.headers.get("x-amz-sts-extended-request-id"));
+    if let Some(id) = extended {
+        out.text_member("ExtendedRequestId", limits::text(id));
+    }
     let Some(host) = exchange.request.host() else { return };
     let name = host.split(':').next().unwrap_or(host).to_ascii_lowercase();
     let Some(name) = name.strip_suffix(".amazonaws.com") else { return };
     let (region, kind) = match name.strip_prefix("sts.") {
-        Some(region) if is_region(region) => (region, "regional"),
-        // Where the global endpoint was served is not on the wire.
-        None if name == "sts" => ("", "global"),
+        Some(region) if is_region(region) => (Some(region.to_owned()), "regional"),
+        // Where the global endpoint was served, only the id tells.
+        None if name == "sts" => (extended.and_then(serving_region), "global"),
         _ => return,
     };
     out.key("RequestDetails");
     out.open_object();
-    if !region.is_empty() {
-        out.text_member("awsServingRegion", region);
-    }
     out.text_member("endpointType", kind);
+    if let Some(region) = region {
+        out.text_member("awsServingRegion", &region);
+    }
     out.close_object();
+}
+
+/// The Region in an extended request id of STS, which is the base64 of `1:us-east-1:S:1769172535957:R:OsFKjWgC`.
+fn serving_region(extended: &str) -> Option<String> {
+    let id = String::from_utf8(STANDARD.decode(extended).ok()?).ok()?;
+    id.split(':').nth(1).filter(|region| is_region(region)).map(str::to_owned)
 }
 
 fn is_region(text: &str) -> bool {
