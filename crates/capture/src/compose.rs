@@ -15,7 +15,7 @@ use crate::opened::Opened;
 use crate::params::{self, Body, Direction, Written};
 use crate::recorder::Recorder;
 use crate::resources::Place;
-use crate::verdict::{Reason, Verdict};
+use crate::verdict::{Reason, Records, Verdict};
 use crate::who;
 use crate::write::Json;
 use crate::{chain, ec2, learn, limits, names, resources, s3};
@@ -29,7 +29,7 @@ const EVENT_VERSION: &str = "1.11";
 /// Makes the records of an exchange.
 pub(crate) fn records(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'_>) -> Verdict {
     match Record::derive(recorder, opened, exchange) {
-        Ok(events) => Verdict::Record(events),
+        Ok(records) => Verdict::Record(records),
         Err(reason) => Verdict::Unrecorded(reason),
     }
 }
@@ -66,7 +66,7 @@ enum Side {
 }
 
 impl Record<'_> {
-    fn derive(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'_>) -> Result<Vec<Event>, Reason> {
+    fn derive(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'_>) -> Result<Records, Reason> {
         let request = &exchange.request;
         let encoding = request.headers.get("content-encoding");
         let kept = exchange.request_body;
@@ -128,11 +128,11 @@ impl Record<'_> {
             shared: None,
             deleted: None,
         };
-        let mut events = Vec::with_capacity(1);
+        let mut records = Records { events: Vec::with_capacity(1), reduced: 0 };
         let owner = caller.known().and_then(|caller| record.owner(caller));
-        record.copies(owner.as_deref(), &mut events)?;
-        record.of_each_key(owner.as_deref(), &mut events)?;
-        Ok(events)
+        record.copies(owner.as_deref(), &mut records)?;
+        record.of_each_key(owner.as_deref(), &mut records)?;
+        Ok(records)
     }
 
     /// The account of the resource, if it is certain and not the caller's.
@@ -145,46 +145,46 @@ impl Record<'_> {
     }
 
     /// One record, or the caller's and the owner's.
-    fn copies(self, owner: Option<&str>, events: &mut Vec<Event>) -> Result<(), Reason> {
+    fn copies(self, owner: Option<&str>, records: &mut Records) -> Result<(), Reason> {
         let Some(owner) = owner else {
-            events.push(self.event()?);
-            return Ok(());
+            return self.event(records);
         };
         let recipient = self.caller.account_id.as_deref().unwrap_or(self.recipient);
         if accounts::is_of_caller_only(&self.call, self.failed.is_some_and(|failed| failed.denied)) {
-            events.push(Record { recipient, ..self }.event()?);
-            return Ok(());
+            return Record { recipient, ..self }.event(records);
         }
         let shared = random_id(self.recorder);
-        events.push(Record { recipient, shared: Some((shared, Side::Caller)), ..self }.event()?);
+        Record { recipient, shared: Some((shared, Side::Caller)), ..self }.event(records)?;
         let caller = accounts::reduced(self.caller);
         let shared = Some((shared, Side::Owner));
-        events.push(Record { recipient: owner, caller: &caller, shared, ..self }.event()?);
-        Ok(())
+        Record { recipient: owner, caller: &caller, shared, ..self }.event(records)
     }
 
     /// Beside the record of a `DeleteObjects` call one for each of its keys.
-    fn of_each_key(self, owner: Option<&str>, events: &mut Vec<Event>) -> Result<(), Reason> {
+    fn of_each_key(self, owner: Option<&str>, records: &mut Records) -> Result<(), Reason> {
         if self.call.service.name() != "s3" || self.call.operation.name() != "DeleteObjects" || self.failed.is_some() {
             return Ok(());
         }
         let Some(call) = self.call.sibling("DeleteObject") else { return Ok(()) };
         for key in &deleted::keys(self.body, self.answer) {
-            Record { call, deleted: Some(key), failed: key.failed.as_ref(), ..self }.copies(owner, events)?;
+            Record { call, deleted: Some(key), failed: key.failed.as_ref(), ..self }.copies(owner, records)?;
         }
         Ok(())
     }
 
-    fn event(&self) -> Result<Event, Reason> {
+    fn event(&self, records: &mut Records) -> Result<(), Reason> {
         let id = match self.shared {
             // Copies of one action have ids of the name-based form (§1).
             Some(_) => uuid::Builder::from_md5_bytes((self.recorder.random)().to_be_bytes()).into_uuid(),
             None => random_id(self.recorder),
         };
-        accepted(|extent| self.write(id, extent)).map_err(|fault| {
+        let (event, extent) = accepted(|extent| self.write(id, extent)).map_err(|fault| {
             tracing::error!(event_name = self.call.operation.name(), fault, "record lost: it cannot be written");
             Reason::Malformed
-        })
+        })?;
+        records.events.push(event);
+        records.reduced += u64::from(extent == Extent::Reduced);
+        Ok(())
     }
 
     fn write(&self, id: uuid::Uuid, extent: Extent) -> Vec<u8> {
@@ -389,14 +389,14 @@ enum Extent {
 
 /// The record that `write` makes. What is no valid JSON or too large (which would be a defect of the writer) is written
 /// again, reduced: a call is not lost for the way in which it is told.
-fn accepted(mut write: impl FnMut(Extent) -> Vec<u8>) -> Result<Event, &'static str> {
+fn accepted(mut write: impl FnMut(Extent) -> Vec<u8>) -> Result<(Event, Extent), &'static str> {
     let event = |json: Vec<u8>| match json.len() {
         0..=limits::EVENT => Event::from_json(json.into()).map_err(|_| "not a record"),
         _ => Err("too large"),
     };
-    event(write(Extent::Whole)).or_else(|fault| {
+    event(write(Extent::Whole)).map(|event| (event, Extent::Whole)).or_else(|fault| {
         tracing::error!(fault, "record reduced: it tells who called what, but no details");
-        event(write(Extent::Reduced))
+        event(write(Extent::Reduced)).map(|event| (event, Extent::Reduced))
     })
 }
 
@@ -449,11 +449,12 @@ mod tests {
         const REDUCED: &str = r#"{"eventTime":"2026-01-15T10:02:03Z","eventSource":"a","eventName":"B"}"#;
         for whole in ["{\"requestParameters\":{\"a\":01}}".to_owned(), " ".repeat(limits::EVENT + 1)] {
             let mut asked = Vec::new();
-            let event = accepted(|extent| {
+            let (event, extent) = accepted(|extent| {
                 asked.push(extent);
                 if extent == Extent::Whole { whole.clone().into_bytes() } else { REDUCED.into() }
-            });
-            assert_eq!(event.unwrap().json(), REDUCED.as_bytes());
+            })
+            .unwrap();
+            assert_eq!((&event.json()[..], extent), (REDUCED.as_bytes(), Extent::Reduced));
             assert_eq!(asked, [Extent::Whole, Extent::Reduced]);
         }
         assert_eq!(accepted(|_| Vec::new()).map(drop), Err("not a record"));

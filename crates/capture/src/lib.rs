@@ -52,4 +52,4 @@ pub use metrics::Metrics;
 pub use opened::Opened;
 pub use proxy::{Audit, Bound, Edge, Routes, RoutesError, Running, TrustedProxies, Upstream, UpstreamError};
 pub use recorder::{Recorder, RecorderConfig};
-pub use verdict::{Reason, Verdict};
+pub use verdict::{Reason, Records, Verdict};

@@ -16,6 +16,8 @@ pub struct Metrics {
     pub(crate) events_recorded: Counter,
     /// Calls without a record, by reason.
     pub(crate) unrecorded: Family<Why, Counter>,
+    /// Records that tell no details, because with them they could not be written.
+    pub(crate) records_reduced: Counter,
     /// Records that the journal refused after the call was carried out.
     pub(crate) events_lost: Counter,
     /// Body bytes from clients.
@@ -56,6 +58,11 @@ impl Metrics {
         registry.register("opentrail_calls", "Calls answered", self.calls.clone());
         registry.register("opentrail_events_recorded", "Records handed to the journal", self.events_recorded.clone());
         registry.register("opentrail_calls_unrecorded", "Calls without a record", self.unrecorded.clone());
+        registry.register(
+            "opentrail_records_reduced",
+            "Records written without details, because with them they are no records",
+            self.records_reduced.clone(),
+        );
         registry.register("opentrail_events_lost", "Records the journal refused", self.events_lost.clone());
         registry.register("opentrail_body_bytes_in", "Body bytes from clients", self.bytes_in.clone());
         registry.register("opentrail_body_bytes_out", "Body bytes to clients", self.bytes_out.clone());
@@ -78,5 +85,29 @@ impl Metrics {
 
     pub(crate) fn upstream_failed(&self, reason: &'static str) {
         self.upstream_failures.get_or_create(&Why { reason }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_of_the_page_is_told_under_its_name() {
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.register(&mut registry);
+        metrics.records_reduced.inc_by(2);
+        let mut told = String::new();
+        prometheus_client::encoding::text::encode(&mut told, &registry).unwrap();
+        assert!(told.contains("\nopentrail_records_reduced_total 2\n"), "{told}");
+        let page = include_str!("../../../docs/operate/metrics.md");
+        for line in told.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            let brief = name.replace("opentrail_body_bytes", "…");
+            assert!(
+                page.contains(name) || page.contains(&brief.replace("…_out", "`…_out")),
+                "{name} is not in docs/operate/metrics.md"
+            );
+        }
     }
 }

@@ -1,14 +1,33 @@
 //! What became of an exchange: records, or a reason that is counted.
 
 use event::Event;
+use std::ops::Deref;
 
 /// What the recorder made of an exchange.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// The records to append, in order; never empty (`DeleteObjects` gives one more for each key).
-    Record(Vec<Event>),
+    /// The records to append.
+    Record(Records),
     /// AWS would not have recorded this call (`reference/event-record.md` §17); to be counted under its reason.
     Unrecorded(Reason),
+}
+
+/// The records of one exchange, in order; never empty (`DeleteObjects` gives one more for each key). Reads like the list.
+#[derive(Debug, Clone, Default)]
+pub struct Records {
+    /// The records.
+    pub events: Vec<Event>,
+    /// How many of them tell only who called what and how it ended, because what was written of the rest was no valid record
+    /// or too large. Each is a defect of the writer; to be counted.
+    pub reduced: u64,
+}
+
+impl Deref for Records {
+    type Target = [Event];
+
+    fn deref(&self) -> &[Event] {
+        &self.events
+    }
 }
 
 /// Why a call has no record.

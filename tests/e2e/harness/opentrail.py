@@ -93,6 +93,9 @@ class OpenTrail:
         said = self.process.said()
         at = said.find("panicked at")
         assert at < 0, f"opentrail panicked:\n{said[at : at + 4000]}"
+        metrics = self.last_answers.get("/_opentrail/metrics", b"").decode()
+        reduced = re.search(r"^opentrail_records_reduced_total (\d+)$", metrics, re.M)
+        assert not metrics or reduced and reduced[1] == "0", f"records without their details:\n{metrics}"
         if not self.shows_secrets:
             told = secrets.found(self)
             assert not told, "secrets are left:\n" + "\n".join(told)[:10_000]

@@ -106,9 +106,10 @@ pub(super) fn recorder(record_unauthenticated: bool) -> Recorder {
 
 /// Makes the records of an exchange and holds them to what a record must be.
 pub(super) fn play_with(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'_>) -> Vec<Event> {
-    let Verdict::Record(events) = recorder.record(opened, exchange) else { return Vec::new() };
-    assert!(!events.is_empty());
-    for event in &events {
+    let Verdict::Record(records) = recorder.record(opened, exchange) else { return Vec::new() };
+    assert!(!records.is_empty());
+    assert_eq!(records.reduced, 0, "the writer wrote what is no record");
+    for event in records.iter() {
         assert!(event.json().len() <= 256 << 10);
         let again = Event::from_json(event.json().clone()).expect("a record");
         assert_eq!(again.head(), event.head());
@@ -122,7 +123,7 @@ pub(super) fn play_with(recorder: &Recorder, opened: &Opened, exchange: &Exchang
             assert!(value.to_string().len() <= cap);
         }
     }
-    events
+    records.events
 }
 
 fn signed(service: &str) -> String {

@@ -77,9 +77,10 @@ impl Recording {
             self.metrics.bytes_out.inc_by(answered.body.total);
         }
         match self.verdict(passed) {
-            Verdict::Record(events) => {
-                let count = events.len() as u64;
-                Receipt { appended: Some(self.appender.append_all(events)), events: count }
+            Verdict::Record(records) => {
+                self.metrics.records_reduced.inc_by(records.reduced);
+                let count = records.len() as u64;
+                Receipt { appended: Some(self.appender.append_all(records.events)), events: count }
             }
             Verdict::Unrecorded(reason) => {
                 self.unrecorded(reason);
