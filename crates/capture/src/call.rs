@@ -67,8 +67,9 @@ impl Call {
                 let service = catalog.service(recognised.service).map_err(|_| Reason::UnknownService)?;
                 Ok(Call::new(service, recognised.operation, recognised.protocol))
             }
-            None if opened.service.is_some() => Err(Reason::UnknownOperation),
+            // A preflight looks like a call of S3's, but no operation of any service is asked for like that.
             None if request.method.eq_ignore_ascii_case("OPTIONS") => Err(Reason::NotACall),
+            None if opened.service.is_some() => Err(Reason::UnknownOperation),
             None => Err(Reason::UnknownService),
         }
     }

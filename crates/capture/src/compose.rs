@@ -71,15 +71,17 @@ impl Record<'_> {
         let encoding = request.headers.get("content-encoding");
         let kept = exchange.request_body;
         // Of a request that was given up nobody knows how it would have ended.
-        let given_up = exchange.failure == Some(Failure::ClientGone) && exchange.response.is_none();
+        let given_up = exchange.failure == Some(Failure::ClientGone);
         let (raw_body, whole) = content_decoded(kept.bytes, kept.is_whole() && !given_up, encoding);
         let call = Call::identify(recorder.catalog, opened, request, &raw_body)?;
         let needs_body = opened.request_body.limit() > 0;
         let body = if needs_body { Body::decode(&call, &raw_body, whole, Direction::Request) } else { Body::Empty };
+        let broken_off =
+            exchange.failure.is_some() && exchange.response.as_ref().is_some_and(|response| response.status < 400);
         let raw_answer =
             exchange.response.as_ref().filter(|response| !response.body.bytes.is_empty()).map(|response| {
                 let kept = response.body;
-                content_decoded(kept.bytes, kept.is_whole(), response.headers.get("content-encoding"))
+                content_decoded(kept.bytes, kept.is_whole() && !broken_off, response.headers.get("content-encoding"))
             });
         let answer = match &raw_answer {
             Some((bytes, whole)) => Body::decode(&call, bytes, *whole, Direction::Response),

@@ -53,7 +53,7 @@ pub(crate) fn of(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>) -> Optio
         (Some(Failure::Unreachable), _) | (None, None) => {
             Some(own("ServiceUnavailable", "The upstream service could not be reached."))
         }
-        (Some(Failure::ClientGone), None) => {
+        (Some(Failure::ClientGone | Failure::ClientLeft), None) => {
             Some(own("RequestTimeout", "The client closed the connection before the service had answered."))
         }
         (Some(Failure::ResetMidBody), _) => {

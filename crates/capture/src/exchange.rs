@@ -73,8 +73,10 @@ pub enum Failure {
     Unreachable,
     /// The upstream stopped in the middle of its response.
     ResetMidBody,
-    /// The client went away before it had the whole answer.
+    /// The client went away before it had said its whole request.
     ClientGone,
+    /// The client had said its whole request and went away before it had the whole answer.
+    ClientLeft,
 }
 
 /// How many bytes of a body the recorder needs.

@@ -50,6 +50,8 @@ pub use identities::{Change, Identities, KnownIdentities, Lesson, Listener, Prin
 pub use local::{Answer, Body, BoxError, Local, LocalCall};
 pub use metrics::Metrics;
 pub use opened::Opened;
-pub use proxy::{Audit, Bound, Edge, Routes, RoutesError, Running, TrustedProxies, Upstream, UpstreamError};
+pub use proxy::{
+    Audit, Bound, CLIENT_STALL, Edge, Routes, RoutesError, Running, TrustedProxies, Upstream, UpstreamError,
+};
 pub use recorder::{Recorder, RecorderConfig};
 pub use verdict::{Reason, Records, Verdict};

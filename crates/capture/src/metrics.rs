@@ -30,6 +30,8 @@ pub struct Metrics {
     pub(crate) bad_requests: Counter,
     /// Exchanges that an upstream did not finish, by how.
     pub(crate) upstream_failures: Family<Why, Counter>,
+    /// Exchanges that a client did not wait for, by how.
+    pub(crate) clients_gone: Family<Why, Counter>,
 }
 
 /// Who answered a call.
@@ -55,6 +57,12 @@ impl Metrics {
         for reason in Reason::ALL {
             let _ = self.unrecorded.get_or_create(&Why { reason: reason.name() });
         }
+        for reason in ["unreachable", "no_answer", "cut_short"] {
+            let _ = self.upstream_failures.get_or_create(&Why { reason });
+        }
+        for reason in ["gone", "stalled"] {
+            let _ = self.clients_gone.get_or_create(&Why { reason });
+        }
         registry.register("opentrail_calls", "Calls answered", self.calls.clone());
         registry.register("opentrail_events_recorded", "Records handed to the journal", self.events_recorded.clone());
         registry.register("opentrail_calls_unrecorded", "Calls without a record", self.unrecorded.clone());
@@ -73,6 +81,11 @@ impl Metrics {
             "Exchanges that an upstream did not finish",
             self.upstream_failures.clone(),
         );
+        registry.register(
+            "opentrail_clients_gone",
+            "Exchanges that a client did not wait for",
+            self.clients_gone.clone(),
+        );
     }
 
     pub(crate) fn unrecorded(&self, reason: Reason) {
@@ -85,6 +98,10 @@ impl Metrics {
 
     pub(crate) fn upstream_failed(&self, reason: &'static str) {
         self.upstream_failures.get_or_create(&Why { reason }).inc();
+    }
+
+    pub(crate) fn client_gone(&self, reason: &'static str) {
+        self.clients_gone.get_or_create(&Why { reason }).inc();
     }
 }
 

@@ -15,13 +15,14 @@ mod connection;
 mod edge;
 mod http2;
 pub(crate) mod origin;
+mod patience;
 mod recording;
 mod relay;
 mod routes;
 mod tee;
 mod upstream;
 
-pub use edge::{Bound, Edge, Running};
+pub use edge::{Bound, CLIENT_STALL, Edge, Running};
 pub use origin::TrustedProxies;
 pub use recording::Audit;
 pub use routes::{Routes, RoutesError};

@@ -49,7 +49,7 @@ pub(super) fn find(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>) ->
     let scope = credential.as_ref().map_or("", |credential| &*credential.service);
     let mut found = if scope.is_empty() { Candidates::default() } else { signed(catalog, scope) };
     if found.0.is_empty() {
-        found = unsigned(catalog, request, wire);
+        found = unsigned(catalog, request, wire, scope);
     }
     if found.len() > 1 {
         narrow(catalog, request, wire, scope, &mut found);
@@ -114,7 +114,7 @@ pub(super) fn is_version(info: &ServiceInfo, wire: &Wire<'_>) -> bool {
 }
 
 /// A request without a scope, or with one that no service signs for: what else does it say?
-fn unsigned(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>) -> Candidates {
+fn unsigned(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>, scope: &str) -> Candidates {
     let lookup = &catalog.lookup;
     let speaks = |id: &ServiceId, rule: fn(Protocol) -> bool| {
         catalog.info(*id).is_some_and(|info| info.protocols().iter().any(|protocol| rule(*protocol)))
@@ -135,6 +135,8 @@ fn unsigned(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>) -> Candid
         Wire::UnreadForm => unsigned_services(catalog, Protocol::Query),
         Wire::Route => match routed(catalog, request) {
             Some(id) => Candidates::certain(id),
+            // Whoever signs for something else does not mean S3.
+            None if !scope.is_empty() => Candidates::default(),
             None => Candidates(catalog.by_name("s3").map(ServiceInfo::id).into_iter().collect()),
         },
         _ => Candidates::default(),

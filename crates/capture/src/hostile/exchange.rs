@@ -136,7 +136,7 @@ fn play(request: Request<'_>, body: &[u8], answer: &[u8], fate: u8) {
     let recorder = recorder(true);
     let opened = recorder.open(&request);
     let status = [200, 204, 400, 403, 404, 503].get(usize::from(fate % 8)).copied();
-    let failure = [Failure::Unreachable, Failure::ResetMidBody, Failure::ClientGone];
+    let failure = [Failure::Unreachable, Failure::ResetMidBody, Failure::ClientGone, Failure::ClientLeft];
     let tls = TlsDetails {
         version: "TLSv1.3".to_owned(),
         cipher_suite: "TLS_AES_128_GCM_SHA256".to_owned(),

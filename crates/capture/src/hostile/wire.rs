@@ -103,7 +103,7 @@ pub fn conversation(input: &[u8]) {
     let answer = ResponseHead::parse(answered, head.method() == "HEAD").ok().flatten();
     let keep = answer.as_ref().map_or(Keep::Nothing, |answer| opened.response_body(answer.status));
     let body = answer.as_ref().map(|answer| kept(answer.framing, &answered[answer.len()..], keep)).unwrap_or_default();
-    let failure = [Failure::Unreachable, Failure::ResetMidBody, Failure::ClientGone];
+    let failure = [Failure::Unreachable, Failure::ResetMidBody, Failure::ClientGone, Failure::ClientLeft];
     let play = |response: Option<Response<'_>>| {
         head.view(|request| {
             let exchange = Exchange {

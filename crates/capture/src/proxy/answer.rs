@@ -2,6 +2,7 @@
 
 use super::connection::{Next, take_in};
 use super::edge::Worker;
+use super::patience::{within, write_all};
 use super::recording::{Answered, Passed, Peer};
 use super::tee::Tee;
 use crate::http1::{Framing, RequestHead};
@@ -13,6 +14,7 @@ use http_body::Body as _;
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, Full};
 use std::pin::pin;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Frames of a request body that wait for the service.
@@ -82,7 +84,7 @@ where
     if worker.recording.settle(receipt).await.is_err() {
         return not_durable(client, head, opened).await;
     }
-    match client.write_all(&error.wire(head)).await {
+    match write_all(client, &error.wire(head), worker.client_stall).await {
         Ok(()) if keep_alive => Next::Request,
         Ok(()) => Next::Close,
         Err(_) => Next::Abort,
@@ -127,7 +129,7 @@ where
     let call = LocalCall { request: http::Request::from_parts(parts, body), opened, client: peer.address };
     let mut answering = if opened.is_some() { worker.local.call(call) } else { worker.own.call(call) };
     let response = {
-        let mut pumping = pin!(request.pump(client, inbound, sender));
+        let mut pumping = pin!(request.pump(client, inbound, sender, worker.client_stall));
         let mut pumped = false;
         loop {
             tokio::select! {
@@ -139,10 +141,13 @@ where
     };
     let request_done = request.is_done() && !request.client_gone;
     let mut outgoing = Outgoing::new(response, head, opened.as_ref(), request_done);
-    let failure = match outgoing.run(client).await {
+    let failure = match outgoing.run(client, worker.client_stall).await {
         Ok(()) => request.client_gone.then_some(Failure::ClientGone),
         Err(failure) => Some(failure),
     };
+    if matches!(failure, Some(Failure::ClientGone | Failure::ClientLeft)) {
+        worker.recording.metrics.client_gone("gone");
+    }
     if let Some(opened) = &opened {
         worker.recording.metrics.answered("local");
         if let Some(reason) = outgoing.unrecorded {
@@ -157,7 +162,11 @@ where
             }
         }
     }
-    if failure.is_some() || client.write_all(&outgoing.pending).await.is_err() || client.flush().await.is_err() {
+    let pending = &outgoing.pending;
+    if failure.is_some()
+        || write_all(client, pending, worker.client_stall).await.is_err()
+        || client.flush().await.is_err()
+    {
         return Next::Abort;
     }
     if outgoing.keep_alive { Next::Request } else { Next::Close }
@@ -220,8 +229,13 @@ impl Incoming {
     }
 
     /// Carries the body from the connection to the service, until it is complete or nobody wants it any more.
-    async fn pump<C>(&mut self, client: &mut C, inbound: &mut BytesMut, sender: Option<Sender<Bytes, BoxError>>)
-    where
+    async fn pump<C>(
+        &mut self,
+        client: &mut C,
+        inbound: &mut BytesMut,
+        sender: Option<Sender<Bytes, BoxError>>,
+        limit: Duration,
+    ) where
         C: AsyncRead + Unpin,
     {
         let Some(mut sender) = sender else { return };
@@ -235,7 +249,7 @@ impl Incoming {
             }
             if !self.client_gone {
                 inbound.reserve(READ_BYTES);
-                self.client_gone = !matches!(client.read_buf(inbound).await, Ok(1..));
+                self.client_gone = !matches!(within(limit, client.read_buf(inbound)).await, Ok(1..));
             }
             if self.client_gone {
                 sender.abort("the client stopped sending the body".into());
@@ -334,8 +348,8 @@ impl Outgoing {
         }
     }
 
-    /// Streams the body; what completes it stays in `pending`.
-    async fn run<C>(&mut self, client: &mut C) -> Result<(), Failure>
+    /// Streams the body; what completes it stays in `pending`. A client may stand still for `limit`.
+    async fn run<C>(&mut self, client: &mut C, limit: Duration) -> Result<(), Failure>
     where
         C: AsyncWrite + Unpin,
     {
@@ -351,7 +365,9 @@ impl Outgoing {
             }
             self.tee.pass(&data);
             if self.pending.len() + data.len() > WRITE_BYTES {
-                self.write_pending(client).await?;
+                self.nothing_sent = false;
+                write_all(client, &self.pending, limit).await.map_err(|_| Failure::ClientLeft)?;
+                self.pending.clear();
             }
             if self.chunked {
                 self.pending.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
@@ -364,16 +380,6 @@ impl Outgoing {
         if self.chunked {
             self.pending.extend_from_slice(b"0\r\n\r\n");
         }
-        Ok(())
-    }
-
-    async fn write_pending<C>(&mut self, client: &mut C) -> Result<(), Failure>
-    where
-        C: AsyncWrite + Unpin,
-    {
-        self.nothing_sent = false;
-        client.write_all(&self.pending).await.map_err(|_| Failure::ClientGone)?;
-        self.pending.clear();
         Ok(())
     }
 

@@ -14,9 +14,9 @@ use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 /// The largest request head (all AWS endpoints refuse earlier; a presigned URL with a session token has about 4 KiB).
@@ -50,11 +50,30 @@ pub(super) enum Next {
 pub(super) trait Client: AsyncRead + AsyncWrite + Unpin + Send {
     /// Makes the coming close a reset, so that a client whose response was reset sees just that.
     fn reset_on_close(&self);
+
+    /// Ready once the client is known to have gone, while nobody reads from it. That it has closed its side says nothing:
+    /// one that has said all that it wants to say may still listen, and looks the same as one that has ended.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether it ends in the middle of a request only by having been reset.
+    fn ends_by_reset(&self) -> bool {
+        false
+    }
 }
 
 impl Client for TcpStream {
     fn reset_on_close(&self) {
         let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+
+    /// A look that takes nothing from the next request. Where that waits already, it is the look at the error that waits:
+    /// such a client is missed when it is written to.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0u8; 1];
+        match self.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
     }
 }
 
@@ -62,11 +81,10 @@ impl Client for tokio_rustls::server::TlsStream<TcpStream> {
     fn reset_on_close(&self) {
         self.get_ref().0.reset_on_close();
     }
-}
 
-impl Client for tokio::io::DuplexStream {
-    /// Dropping the pipe of an HTTP/2 stream resets the stream.
-    fn reset_on_close(&self) {}
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_mut().0.poll_gone(cx)
+    }
 }
 
 /// Serves one connection to its end. `idle` is true while no request is in flight: then it may be cut off.
@@ -157,6 +175,7 @@ where
             },
         };
         let mut relay = Relay::new(client, &mut upstream, inbound, head, opened.request_body(), &keep_response);
+        relay.client_stall = worker.client_stall;
         let ended = relay.run().await;
         let mut cut_by_reset = false;
         let failure = match ended {
@@ -180,9 +199,14 @@ where
                 cut_by_reset = reset;
                 Some(Failure::ResetMidBody)
             }
-            Ended::ClientGone { reset } => {
+            Ended::ClientGone { .. } | Ended::ClientStalled => {
+                let (reset, how) = match ended {
+                    Ended::ClientGone { reset } => (reset, "gone"),
+                    _ => (false, "stalled"),
+                };
+                worker.recording.metrics.client_gone(how);
                 cut_by_reset = reset;
-                Some(Failure::ClientGone)
+                Some(if relay.request_read() { Failure::ClientLeft } else { Failure::ClientGone })
             }
             Ended::BadRequest => {
                 worker.recording.metrics.bad_requests.inc();
@@ -196,9 +220,14 @@ where
         if worker.recording.settle(receipt).await.is_err() {
             let untouched = relay.nothing_sent();
             drop(relay);
-            return if untouched { answer::not_durable(client, head, opened).await } else { Next::Abort };
+            if untouched && !ended.by_client() {
+                return answer::not_durable(client, head, opened).await;
+            }
+            // An answer that ends with its connection must not seem whole.
+            client.reset_on_close();
+            return Next::Abort;
         }
-        if failure == Some(Failure::ClientGone) {
+        if ended.by_client() {
             drop(relay);
             if cut_by_reset {
                 upstream.reset_on_close();
@@ -240,7 +269,7 @@ fn record_relayed<C, U>(
     failure: Option<Failure>,
 ) -> Receipt
 where
-    C: AsyncRead + AsyncWrite + Unpin,
+    C: Client,
     U: AsyncRead + AsyncWrite + Unpin,
 {
     let request_body = &relay.request_body;

@@ -23,6 +23,10 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
+/// How long a client may neither send what it announced nor take what it asked for, usually. Generous: one that works on
+/// each piece of a stream before it reads the next is not gone.
+pub const CLIENT_STALL: Duration = Duration::from_secs(300);
+
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 /// How long a TLS handshake, or the first bytes of a connection, may take.
@@ -55,6 +59,8 @@ pub struct Edge {
     pub tls: Option<Arc<ServerConfig>>,
     /// Whose word about a caller's address is believed.
     pub trusted_proxies: TrustedProxies,
+    /// A client that neither sends what it announced nor takes what it asked for is given up after this: [`CLIENT_STALL`].
+    pub client_stall: Duration,
     /// Number of event loops.
     pub threads: usize,
 }
@@ -142,6 +148,7 @@ pub(super) struct Worker {
     pub(super) local: Arc<dyn Local>,
     pub(super) own: Arc<dyn Local>,
     pub(super) trusted_proxies: TrustedProxies,
+    pub(super) client_stall: Duration,
     draining: AtomicBool,
     connections: Mutex<HashMap<usize, Open>>,
     next_connection: AtomicUsize,
@@ -167,6 +174,7 @@ impl Worker {
             local: Arc::clone(&edge.local),
             own: Arc::clone(&edge.own),
             trusted_proxies: edge.trusted_proxies.clone(),
+            client_stall: edge.client_stall,
             draining: AtomicBool::new(false),
             connections: Mutex::default(),
             next_connection: AtomicUsize::new(0),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 
 /// The connection preface (RFC 9113, section 3.4).
@@ -116,7 +116,7 @@ async fn carry(
     peer: Peer,
     worker: Arc<Worker>,
 ) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError> {
-    let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+    let (ours, theirs) = pipe();
     tokio::spawn(async move {
         let idle = AtomicBool::new(false);
         connection::serve(theirs, BytesMut::new(), peer, &worker, &idle).await;
@@ -153,6 +153,68 @@ async fn carry(
         Some(taken_in) => end_after(body, taken_in).boxed_unsync(),
     };
     Ok(Response::from_parts(parts, body))
+}
+
+/// One end of the pipe between a stream and the HTTP/1.1 path, that can end as a connection does: by a reset.
+struct Pipe {
+    end: DuplexStream,
+    reset: Arc<AtomicBool>,
+}
+
+fn pipe() -> (Pipe, Pipe) {
+    let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+    let reset = Arc::new(AtomicBool::new(false));
+    (Pipe { end: ours, reset: Arc::clone(&reset) }, Pipe { end: theirs, reset })
+}
+
+impl connection::Client for Pipe {
+    /// The other end reads an error and resets the stream; without, an answer that ends with its connection would seem
+    /// whole.
+    fn reset_on_close(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+    }
+
+    /// The pipe carries one request; behind it comes nothing but the end, when the stream was reset or its connection has
+    /// gone.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0u8; 1];
+        let mut read = ReadBuf::new(&mut byte);
+        match Pin::new(&mut self.end).poll_read(cx, &mut read) {
+            Poll::Ready(Ok(())) if !read.filled().is_empty() => Poll::Pending,
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn ends_by_reset(&self) -> bool {
+        true
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        std::task::ready!(Pin::new(&mut self.end).poll_read(cx, buf))?;
+        let ended = buf.filled().len() == before && buf.remaining() > 0;
+        Poll::Ready(match ended && self.reset.load(Ordering::Relaxed) {
+            true => Err(io::ErrorKind::ConnectionReset.into()),
+            false => Ok(()),
+        })
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.end).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end).poll_shutdown(cx)
+    }
 }
 
 /// The body of a request for the HTTP/1.1 path, and the task that reads it to its last frame. The path stops reading at

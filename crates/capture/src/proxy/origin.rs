@@ -80,7 +80,7 @@ pub(crate) fn preamble(bytes: &[u8]) -> Preamble {
 
 /// `PROXY TCP4 198.51.100.7 203.0.113.9 40000 443\r\n`
 fn version_1(bytes: &[u8]) -> Preamble {
-    let line_end = bytes.windows(2).take(VERSION_1_MAX_BYTES).position(|pair| pair == b"\r\n");
+    let line_end = bytes.windows(2).take(VERSION_1_MAX_BYTES - 1).position(|pair| pair == b"\r\n");
     let Some(line_end) = line_end else {
         return if bytes.len() < VERSION_1_MAX_BYTES { Preamble::Incomplete } else { Preamble::Malformed };
     };

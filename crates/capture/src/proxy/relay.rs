@@ -7,6 +7,7 @@
 //! `Expect: 100-continue` or a stream in each direction pass as they would without us.
 
 use super::buffers;
+use super::connection::Client;
 use super::tee::Tee;
 use crate::http1::{RequestHead, ResponseHead};
 use crate::{Keep, http1::Framing};
@@ -25,9 +26,6 @@ const READ_BYTES: usize = 16 << 10;
 const STREAM_READ_BYTES: usize = 128 << 10;
 /// The largest response head that is passed on.
 const MAX_RESPONSE_HEAD_BYTES: usize = 256 << 10;
-/// A client that neither sends what it announced nor takes what it asked for is given up after this. Generous: one that
-/// works on each piece of a stream before it reads the next is not gone.
-const CLIENT_STALL: Duration = Duration::from_secs(300);
 /// How long an upstream that has answered early may take to read on before the rest of the request is given up.
 const REST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -44,8 +42,17 @@ pub(super) enum Ended {
     CutShort { reset: bool },
     /// The client stopped sending its request, or stopped taking the response. `reset`: by a reset, not by closing.
     ClientGone { reset: bool },
+    /// The client did neither for so long that it was given up.
+    ClientStalled,
     /// The client's chunked coding cannot be followed.
     BadRequest,
+}
+
+impl Ended {
+    /// Whether it was the client that ended it early.
+    pub(super) fn by_client(&self) -> bool {
+        matches!(self, Ended::ClientGone { .. } | Ended::ClientStalled)
+    }
 }
 
 /// One exchange in flight.
@@ -76,12 +83,14 @@ pub(super) struct Relay<'c, C, U> {
     response_framing: Framing,
     pub(super) response_body: Tee,
     keep_response: &'c (dyn Fn(u16) -> Keep + Send + Sync),
+    /// A client that neither sends what it announced nor takes what it asked for is given up after this.
+    pub(super) client_stall: Duration,
     stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'c, C, U> Relay<'c, C, U>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
+    C: Client,
     U: AsyncRead + AsyncWrite + Unpin,
 {
     /// A relay for the request whose head stands at the beginning of `inbound`. `keep_response` tells by the status
@@ -115,6 +124,7 @@ where
             response_framing: Framing::Done,
             response_body: Tee::default(),
             keep_response,
+            client_stall: super::edge::CLIENT_STALL,
             stall: None,
         }
     }
@@ -129,10 +139,24 @@ where
 
     /// Writes what is held, after the record is durable.
     pub(super) async fn release(&mut self) -> io::Result<()> {
-        use tokio::io::AsyncWriteExt;
-        self.client.write_all(&self.outbound[self.outbound_written..self.outbound_accepted]).await?;
-        self.outbound_written = self.outbound_accepted;
-        self.client.flush().await
+        std::future::poll_fn(|cx| {
+            while self.outbound_written < self.outbound_accepted {
+                let held = &self.outbound[self.outbound_written..self.outbound_accepted];
+                match Pin::new(&mut *self.client).poll_write(cx, held) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(written)) => {
+                        (self.outbound_written, self.stall) = (self.outbound_written + written, None)
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {
+                        ready!(self.poll_stall(cx));
+                        return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                    }
+                }
+            }
+            Pin::new(&mut *self.client).poll_flush(cx)
+        })
+        .await
     }
 
     /// Carries what is left of a request that was answered early, for an upstream that reads on to keep its connection;
@@ -167,6 +191,11 @@ where
     /// Whether the request can be sent again on another connection: nothing of it has been forgotten.
     pub(super) fn replayable(&self) -> bool {
         !self.consumed && self.request_framing.is_done()
+    }
+
+    /// Whether the client has said its whole request.
+    pub(super) fn request_read(&self) -> bool {
+        self.request_framing.is_done()
     }
 
     /// Whether the whole request has passed.
@@ -217,6 +246,10 @@ where
                 Poll::Pending => {}
             }
             if !progress {
+                // Nobody reads from a client that has said its request: it may have gone while the upstream thinks.
+                if self.request_read() && self.client.poll_gone(cx).is_ready() {
+                    return Poll::Ready(Ended::ClientGone { reset: true });
+                }
                 return self.poll_stall(cx);
             }
             self.stall = None;
@@ -272,7 +305,7 @@ where
         };
         self.inbound.reserve(room);
         match ready!(pin!(self.client.read_buf(self.inbound)).poll(cx)) {
-            Ok(0) => Poll::Ready(Err(Ended::ClientGone { reset: false })),
+            Ok(0) => Poll::Ready(Err(Ended::ClientGone { reset: self.client.ends_by_reset() })),
             Err(error) => Poll::Ready(Err(client_gone(&error))),
             Ok(_) => Poll::Ready(self.accept_request().map(|()| true)),
         }
@@ -377,9 +410,9 @@ where
         if !to_be_sent && !to_be_taken {
             return Poll::Pending;
         }
-        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(CLIENT_STALL)));
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.client_stall)));
         ready!(stall.as_mut().poll(cx));
-        Poll::Ready(Ended::ClientGone { reset: false })
+        Poll::Ready(Ended::ClientStalled)
     }
 }
 
