@@ -2,6 +2,7 @@
 
 pub(crate) mod record;
 pub(crate) mod serve;
+pub(crate) mod validate_logs;
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ Examples:
   opentrail serve                                     everything embedded, nothing to install
   opentrail serve --upstream http://127.0.0.1:5000    record the calls to another endpoint (MinIO, moto, …)
   opentrail record -- aws s3 ls                       run a command and see its AWS calls
+  opentrail validate-logs --trail-arn ARN --start-time 2026-01-15    is the archive as it was delivered?
 
 Every flag of `serve` has a variable (OPENTRAIL_DATA_DIR, …) and a key of the same name in opentrail.toml."
 )]
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Run a command with its AWS calls recorded, and show them
     Record(RecordArgs),
+    /// Verify that log files and digests are as they were delivered, by OpenTrail or by AWS
+    ValidateLogs(ValidateLogsArgs),
 }
 
 /// Flags of `opentrail serve`; what is left out comes from the file, then from the defaults.
@@ -125,4 +129,63 @@ pub(crate) struct RecordArgs {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// Flags of `opentrail validate-logs`: those of `aws cloudtrail validate-logs`, and some more.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Says what `aws cloudtrail validate-logs` says and what that one misses: neighbouring digests deleted, a cut tail.
+Ends with 0 when everything is valid, 1 when something is not, 2 when that cannot be told.
+
+Keys come from the environment or the shared credentials file, endpoints from --endpoint-url or AWS_ENDPOINT_URL.
+
+Examples:
+  opentrail validate-logs --trail-arn arn:aws:cloudtrail:us-east-1:111122223333:trail/main --start-time 2026-01-15T00:00:00Z
+  opentrail validate-logs --trail-arn ARN --start-time 2026-01-01 --local ./archive --public-keys keys.json --output json")]
+pub(crate) struct ValidateLogsArgs {
+    /// The trail
+    #[arg(long, value_name = "ARN")]
+    pub(crate) trail_arn: String,
+    /// Log files delivered from then on, UTC
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start_time: String,
+    /// Log files delivered until then, UTC [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) end_time: Option<String>,
+    /// Bucket of the digests [default: what DescribeTrails says]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) s3_bucket: Option<String>,
+    /// Prefix of the keys in that bucket
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) s3_prefix: Option<String>,
+    /// Account whose log files are verified, for the trail of an organization [default: the trail's]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account_id: Option<String>,
+    /// Id of the organization whose trail it is
+    #[arg(long, value_name = "o-ID")]
+    pub(crate) organization_id: Option<String>,
+    /// Region whose log files are verified [default: AWS_REGION, AWS_DEFAULT_REGION, or the trail's home Region]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// Where CloudTrail and S3 answer [default: AWS_ENDPOINT_URL, or AWS]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Read the archive from a folder, as `aws s3 sync s3://BUCKET FOLDER` leaves it
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) local: Option<PathBuf>,
+    /// Take public keys from a file that `aws cloudtrail list-public-keys` wrote, not from the API
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_keys: Option<PathBuf>,
+    /// Remember here what was verified, and go on from there the next time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// How many files are read at once [default: 32, or one per core for a folder]
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<usize>,
+    /// Say what is valid, too
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Lines for people (text) or one JSON object (json)
+    #[arg(long, value_name = "FORM", value_parser = ["text", "json"], default_value = "text")]
+    pub(crate) output: String,
 }

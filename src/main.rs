@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     let done = match cli::Cli::parse().command {
         cli::Command::Serve(args) => cli::serve::run(args),
         cli::Command::Record(args) => cli::record::run(args),
+        cli::Command::ValidateLogs(args) => cli::validate_logs::run(args),
     };
     match done {
         Ok(code) => code,

@@ -96,7 +96,7 @@ fn refused(error: &s3::StoreError) -> BucketError {
 }
 
 /// The first link of the standard AWS chain.
-fn environment_keys() -> Option<UpstreamKeys> {
+pub(crate) fn environment_keys() -> Option<UpstreamKeys> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     Some(UpstreamKeys {
         access_key_id: variable("AWS_ACCESS_KEY_ID")?,
@@ -106,7 +106,7 @@ fn environment_keys() -> Option<UpstreamKeys> {
 }
 
 /// The second: the shared credentials file and its profile.
-fn profile_keys() -> Option<UpstreamKeys> {
+pub(crate) fn profile_keys() -> Option<UpstreamKeys> {
     let path = match std::env::var_os("AWS_SHARED_CREDENTIALS_FILE") {
         Some(path) => std::path::PathBuf::from(path),
         None => std::path::Path::new(&std::env::var_os("HOME")?).join(".aws/credentials"),

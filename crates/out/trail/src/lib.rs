@@ -35,6 +35,7 @@ mod rounds;
 mod router;
 mod scope;
 mod supervisor;
+pub mod verify;
 
 pub use bucket::s3::{S3Endpoint, S3Options};
 pub use bucket::{BucketError, LogBucket, ObjectHeaders};

@@ -32,11 +32,11 @@ pub(crate) fn log_file_key(
 /// Both the folder and the name take the end of the digest's window.
 pub(crate) fn digest_key(chain: &ChainName<'_>, end: EventTime, backfill: bool) -> String {
     let (year, month, day, hour, minute, second) = end.civil();
-    let ChainName { prefix, account, region, trail, home_region } = chain;
-    let prefix = prefix.filter(|prefix| !prefix.is_empty()).map_or_else(String::new, |prefix| format!("{prefix}/"));
+    let ChainName { account, region, trail, home_region, .. } = chain;
+    let folder = chain.folder("CloudTrail-Digest");
     let backfill = if backfill { "_backfill" } else { "" };
     format!(
-        "{prefix}AWSLogs/{account}/CloudTrail-Digest/{region}/{year:04}/{month:02}/{day:02}/\
+        "{folder}{year:04}/{month:02}/{day:02}/\
          {account}_CloudTrail-Digest_{region}_{trail}_{home_region}_\
          {year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z{backfill}.json.gz"
     )
@@ -45,11 +45,24 @@ pub(crate) fn digest_key(chain: &ChainName<'_>, end: EventTime, backfill: bool) 
 /// What the keys of a chain's digests are made of, but for the time.
 pub(crate) struct ChainName<'a> {
     pub(crate) prefix: Option<&'a str>,
+    /// `o-…` of the trail of an organization.
+    pub(crate) organization: Option<&'a str>,
     pub(crate) account: &'a str,
     /// The Region whose log files are listed.
     pub(crate) region: &'a str,
     pub(crate) trail: &'a str,
     pub(crate) home_region: &'a str,
+}
+
+impl ChainName<'_> {
+    /// The folder of the chain's digests (`CloudTrail-Digest`) or log files (`CloudTrail`).
+    pub(crate) fn folder(&self, kind: &str) -> String {
+        let part = |text: Option<&str>| {
+            text.filter(|text| !text.is_empty()).map(|text| format!("{text}/")).unwrap_or_default()
+        };
+        let (prefix, organization) = (part(self.prefix), part(self.organization));
+        format!("{prefix}AWSLogs/{organization}{}/{kind}/{}/", self.account, self.region)
+    }
 }
 
 /// The 16 mixed-case letters and digits that end a file's name: a function of the trail and of the range of journal

@@ -116,6 +116,7 @@ fn digest_of(
     let trail = &round.trail;
     let name = ChainName {
         prefix: trail.s3_key_prefix.as_deref(),
+        organization: None,
         account: &trail.account_id,
         region,
         trail: &trail.name,

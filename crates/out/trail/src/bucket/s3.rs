@@ -10,7 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, StatusCode};
 use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
-use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, ReqwestConnector};
+use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, HttpResponse, ReqwestConnector};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::time::Duration;
@@ -100,6 +100,21 @@ impl S3Endpoint {
     }
 
     async fn send(&self, bucket: &str, request: http::request::Builder, body: Bytes) -> Result<(), BucketError> {
+        self.execute(bucket, request, body).await.map(drop)
+    }
+
+    /// Reads from the endpoint: a path below it, percent-encoded, and a query, to be signed as they are.
+    pub(crate) async fn read(&self, bucket: &str, path: &str, query: &str) -> Result<HttpResponse, BucketError> {
+        let url = format!("{}/{}{query}", self.endpoint, utf8_percent_encode(path, PATH));
+        self.execute(bucket, Request::builder().method(Method::GET).uri(url), Bytes::new()).await
+    }
+
+    async fn execute(
+        &self,
+        bucket: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<HttpResponse, BucketError> {
         let mut request = request
             .body(HttpRequestBody::from(body))
             .map_err(|error| BucketError::Unreachable(format!("no request can be made: {error}")))?;
@@ -108,7 +123,7 @@ impl S3Endpoint {
         let response = self.client.execute(request).await.map_err(unreachable)?;
         let status = response.status();
         if status.is_success() {
-            return Ok(());
+            return Ok(response);
         }
         let mut text = Vec::new();
         let mut chunks = response.into_body().bytes_stream();
@@ -181,7 +196,7 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// An error with its causes: the HTTP client hides "connection refused" two levels down.
-fn whole_cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn whole_cause(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

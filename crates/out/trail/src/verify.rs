@@ -1,0 +1,29 @@
+//! The verifier: is an archive of log files as it was delivered? For our own trails and for archives made by AWS.
+//!
+//! It says what `aws cloudtrail validate-logs` says, in the same order and the same words (`reference/integrity.md` §5),
+//! and more, which that command misses: several neighbouring digests deleted, digests that differ from what their successor
+//! says of them, a cut tail.
+//!
+//! What decides is pure: `walk` goes from digest to digest, `check` looks at one file, `tail` at what is not there.
+//! `run` fetches: many files at once, each streamed, verdicts in the order of the chain, so that memory stays flat however large the archive is.
+//! Behind [`Archive`] are a folder and S3.
+
+mod archive;
+mod check;
+mod folder;
+mod keys;
+mod remote;
+mod report;
+mod run;
+mod state;
+mod tail;
+mod walk;
+
+pub use archive::{Archive, ArchiveError, Body, Object};
+pub use check::LogCheck;
+pub use folder::Folder;
+pub use keys::{KeySource, PublicKeys};
+pub use remote::{CloudTrailApi, Credentials, S3Archive, TrailInfo};
+pub use report::{Counts, Finding, Verdict};
+pub use run::{Chain, Progress, Request, Results, VerifyError, bucket_of, validate};
+pub use state::{Memory, Stretch};

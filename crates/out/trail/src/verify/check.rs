@@ -1,0 +1,250 @@
+//! One file: pure functions over its bytes.
+
+use super::keys::PublicKeys;
+use super::report::Verdict;
+use crate::digest::{DigestFile, sha256_hex};
+use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use event::EventTime;
+use flate2::{Decompress, FlushDecompress, Status};
+use std::collections::BTreeMap;
+use std::io::Read;
+
+/// The largest digest that is read, bytes: one that lists more than 100,000 log files.
+const DIGEST_MAX: u64 = 256 << 20;
+
+/// Bytes that are inflated at a time: they are hashed while they are in the processor's cache.
+const STEP: usize = 64 * 1024;
+
+/// A log file that is being inflated and hashed as it comes.
+pub struct LogCheck {
+    inflate: Decompress,
+    hash: Context,
+    step: Vec<u8>,
+    ended: bool,
+    trailing: bool,
+    broken: bool,
+}
+
+impl Default for LogCheck {
+    fn default() -> LogCheck {
+        LogCheck::new()
+    }
+}
+
+impl LogCheck {
+    /// Nothing read yet.
+    pub fn new() -> LogCheck {
+        LogCheck {
+            inflate: Decompress::new_gzip(15),
+            hash: Context::new(&SHA256),
+            step: vec![0; STEP],
+            ended: false,
+            trailing: false,
+            broken: false,
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.broken {
+            if self.ended {
+                self.trailing = true;
+                return;
+            }
+            let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self.inflate.decompress(bytes, &mut self.step, FlushDecompress::None);
+            let taken = (self.inflate.total_in() - before_in) as usize;
+            let made = (self.inflate.total_out() - before_out) as usize;
+            self.hash.update(self.step.get(..made).unwrap_or_default());
+            bytes = bytes.get(taken..).unwrap_or_default();
+            match status {
+                Ok(Status::StreamEnd) => self.ended = true,
+                Ok(_) if taken == 0 && made == 0 => self.broken = true,
+                Ok(_) => {}
+                Err(_) => self.broken = true,
+            }
+        }
+    }
+
+    /// What is to be said of the file. A file that was cut off has another hash, as the AWS CLI sees it.
+    pub fn finish(mut self, expected_hash: &str) -> Verdict {
+        // What the inflater still holds back.
+        while !self.ended && !self.broken {
+            let before = self.inflate.total_out();
+            let status = self.inflate.decompress(&[], &mut self.step, FlushDecompress::None);
+            let made = (self.inflate.total_out() - before) as usize;
+            self.hash.update(self.step.get(..made).unwrap_or_default());
+            match status {
+                Ok(Status::StreamEnd) => self.ended = true,
+                _ if made == 0 => break,
+                _ => {}
+            }
+        }
+        if self.broken {
+            return Verdict::invalid("invalid format");
+        }
+        if self.trailing {
+            return Verdict::invalid("unexpected data after end of compressed stream");
+        }
+        match hex::encode(self.hash.finish()) == expected_hash {
+            true => Verdict::Valid,
+            false => Verdict::invalid("hash value doesn't match"),
+        }
+    }
+}
+
+/// A digest whose form is right; whether it is genuine is not known yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Parsed {
+    pub(crate) digest: DigestFile,
+    /// SHA-256 of its uncompressed bytes, hex.
+    pub(crate) hash: String,
+    /// Its signature, where the archive has it.
+    pub(crate) signature: Option<String>,
+    pub(crate) start: EventTime,
+    pub(crate) end: EventTime,
+    /// When a backfill digest was made.
+    pub(crate) backfill_at: Option<EventTime>,
+}
+
+/// Reads a digest; `with_signature` where it must have one.
+pub(crate) fn parse(
+    key: &str,
+    bytes: &[u8],
+    metadata: &BTreeMap<String, String>,
+    with_signature: bool,
+) -> Result<Parsed, String> {
+    let invalid = || "invalid format".to_owned();
+    let mut json = Vec::new();
+    let mut reader = flate2::read::GzDecoder::new(bytes).take(DIGEST_MAX);
+    reader.read_to_end(&mut json).map_err(|_| invalid())?;
+    let digest: Result<DigestFile, _> = serde_json::from_slice(&json);
+    let signature = match metadata.get("signature") {
+        // The AWS CLI asks for it before it looks at the members.
+        Some(signature) if metadata.contains_key("signature-algorithm") => Some(signature.clone()),
+        _ if with_signature && is_json(&json) => return Err("signature verification failed".to_owned()),
+        signature => signature.cloned(),
+    };
+    let digest = digest.map_err(|_| invalid())?;
+    let backfill_at = match metadata.get("backfill-generation-timestamp") {
+        Some(text) => Some(EventTime::parse(text).ok_or_else(invalid)?),
+        None if with_signature && is_backfill(key) => return Err(invalid()),
+        None => None,
+    };
+    let time = |text: &str| EventTime::parse(text).ok_or_else(invalid);
+    let (start, end) = (time(&digest.digest_start_time)?, time(&digest.digest_end_time)?);
+    Ok(Parsed { hash: sha256_hex(&json), signature, start, end, backfill_at, digest })
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
+/// Whether the key is that of a backfill digest.
+pub(crate) fn is_backfill(key: &str) -> bool {
+    key.ends_with("_backfill.json.gz")
+}
+
+/// Whether a digest is where it was put, and as it was signed; otherwise why not.
+pub(crate) fn verify(
+    parsed: &Parsed,
+    place: (&str, &str),
+    signature: &str,
+    keys: &PublicKeys,
+    home_region: &str,
+) -> Result<(), String> {
+    let digest = &parsed.digest;
+    if (digest.digest_s3_bucket.as_str(), digest.digest_s3_object.as_str()) != place {
+        return Err("has been moved from its original location".to_owned());
+    }
+    let fingerprint = &digest.digest_public_key_fingerprint;
+    let Some(der) = keys.find(fingerprint) else {
+        return Err(format!("public key not found in region {home_region} for fingerprint {fingerprint}"));
+    };
+    let Ok(key) = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der) else {
+        return Err(format!("Unable to load PKCS #1 key with fingerprint {fingerprint}"));
+    };
+    let failed = |_| "signature verification failed".to_owned();
+    let signature = hex::decode(signature).map_err(|_| "signature verification failed".to_owned())?;
+    key.verify_sig(digest.string_to_sign(&parsed.hash).as_bytes(), &signature).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::compress;
+    use proptest::prelude::*;
+
+    fn verdict(file: &[u8], chunk: usize, hash: &str) -> Verdict {
+        let mut check = LogCheck::new();
+        file.chunks(chunk.max(1)).for_each(|chunk| check.push(chunk));
+        check.finish(hash)
+    }
+
+    proptest! {
+        #[test]
+        fn a_log_file_is_valid_however_it_comes_and_no_other_is(
+            content in proptest::collection::vec(any::<u8>(), 0..200_000),
+            chunk in 1usize..100_000,
+            cut in any::<prop::sample::Index>(),
+            flip in any::<prop::sample::Index>(),
+        ) {
+            let (file, hash) = (compress(&content).unwrap(), sha256_hex(&content));
+            prop_assert_eq!(verdict(&file, chunk, &hash), Verdict::Valid);
+            prop_assert_eq!(verdict(&file, chunk, "00"), Verdict::invalid("hash value doesn't match"));
+            let more = [&file[..], b"x"].concat();
+            prop_assert_eq!(verdict(&more, chunk, &hash), Verdict::invalid("unexpected data after end of compressed stream"));
+            let cut = cut.index(file.len());
+            let short = verdict(&file[..cut], chunk, &hash);
+            // All content may be there though the checksum at the end is not: the AWS CLI looks at the content.
+            prop_assert!(short != Verdict::Valid || cut >= file.len() - 8 - 2, "{:?} at {} of {}", short, cut, file.len());
+            let mut flipped = file.clone();
+            // Behind the header, of which times and flags are nobody's business.
+            let at = 10 + flip.index(file.len() - 10);
+            flipped[at] ^= 0x40;
+            prop_assert_ne!(verdict(&flipped, chunk, &hash), Verdict::Valid);
+        }
+
+        #[test]
+        fn no_bytes_make_a_check_panic(file in proptest::collection::vec(any::<u8>(), 0..2000), head in any::<bool>()) {
+            let file = if head { [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &file].concat() } else { file };
+            let _ = verdict(&file, 7, "");
+            let _ = parse("x", &file, &BTreeMap::new(), true);
+        }
+    }
+
+    #[test]
+    fn what_is_no_gzip_has_an_invalid_format() {
+        assert_eq!(verdict(b"{\"Records\":[]}", 4, ""), Verdict::invalid("invalid format"));
+        assert_eq!(verdict(b"", 1, ""), Verdict::invalid("hash value doesn't match"));
+    }
+
+    #[test]
+    fn a_digest_is_refused_in_the_order_of_the_aws_cli() {
+        let sample = include_bytes!("../../testdata/awsdocs/example-digest.json");
+        let signed: BTreeMap<String, String> = [("signature", "ab"), ("signature-algorithm", "SHA256withRSA")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into();
+        let parsed = |key: &str, json: &[u8], metadata| parse(key, &compress(json).unwrap(), metadata, true);
+        assert_eq!(parsed("k", b"{", &signed).unwrap_err(), "invalid format");
+        let none = BTreeMap::new();
+        assert_eq!(parsed("k", b"{}", &none).unwrap_err(), "signature verification failed");
+        assert_eq!(parsed("k", b"{}", &signed).unwrap_err(), "invalid format");
+        assert_eq!(parsed("k_backfill.json.gz", sample, &signed).unwrap_err(), "invalid format");
+        let whole = parsed("k", sample, &signed).unwrap();
+        let keys = PublicKeys::default();
+        let place = ("S3-bucket-name", whole.digest.digest_s3_object.as_str());
+        assert_eq!(
+            verify(&whole, ("x", "y"), "ab", &keys, "r").unwrap_err(),
+            "has been moved from its original location"
+        );
+        let unknown = verify(&whole, place, "ab", &keys, "us-east-2").unwrap_err();
+        assert_eq!(
+            unknown,
+            "public key not found in region us-east-2 for fingerprint 31e8b5433410dfb61a9dc45cc65b22ff"
+        );
+        let keys = PublicKeys::of([("31e8b5433410dfb61a9dc45cc65b22ff".to_owned(), vec![1, 2, 3])]);
+        assert!(verify(&whole, place, "ab", &keys, "r").unwrap_err().starts_with("Unable to load PKCS #1 key"));
+    }
+}

@@ -1,0 +1,118 @@
+//! What was verified before: a file that a later run goes on from.
+
+use super::check::Parsed;
+use serde::{Deserialize, Serialize};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+/// What is remembered of the verification of one chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// 1.
+    pub version: u32,
+    /// The chain: trail ARN, Region, account, bucket and prefix. Another one's memory is not used.
+    pub chain: String,
+    /// Stretches of digests that were verified with all their log files, newest first.
+    pub stretches: Vec<Stretch>,
+}
+
+/// Digests that follow one another, verified with all their log files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Bucket of the newest.
+    pub bucket: String,
+    /// Key of the newest.
+    pub newest: String,
+    /// SHA-256 of its uncompressed bytes, hex.
+    pub newest_hash: String,
+    /// Its end, seconds since the epoch.
+    pub newest_end: i64,
+    /// Key of the oldest.
+    pub oldest: String,
+    /// Its start, seconds since the epoch.
+    pub oldest_start: i64,
+    /// Bucket and key of the one before the oldest; `None` where the chain begins.
+    pub before: Option<(String, String)>,
+    /// What the oldest says of the one before it: hash and signature.
+    pub before_hash: Option<String>,
+    /// The signature of the one before.
+    pub before_signature: Option<String>,
+    /// Digests in it.
+    pub digests: u64,
+    /// Log files in it.
+    pub logs: u64,
+}
+
+impl Stretch {
+    /// One digest whose log files are all valid.
+    pub(crate) fn of(parsed: &Parsed) -> Stretch {
+        let digest = &parsed.digest;
+        Stretch {
+            bucket: digest.digest_s3_bucket.clone(),
+            newest: digest.digest_s3_object.clone(),
+            newest_hash: parsed.hash.clone(),
+            newest_end: parsed.end.0,
+            oldest: digest.digest_s3_object.clone(),
+            oldest_start: parsed.start.0,
+            before: digest.previous_digest_s3_bucket.clone().zip(digest.previous_digest_s3_object.clone()),
+            before_hash: digest.previous_digest_hash_value.clone(),
+            before_signature: digest.previous_digest_signature.clone(),
+            digests: 1,
+            logs: digest.log_files.len() as u64,
+        }
+    }
+
+    /// This one, and an older one that follows it.
+    pub(crate) fn joined(self, older: Stretch) -> Stretch {
+        Stretch {
+            oldest: older.oldest,
+            oldest_start: older.oldest_start,
+            before: older.before,
+            before_hash: older.before_hash,
+            before_signature: older.before_signature,
+            digests: self.digests + older.digests,
+            logs: self.logs + older.logs,
+            ..self
+        }
+    }
+}
+
+impl Memory {
+    /// The form that is written.
+    const VERSION: u32 = 1;
+
+    /// Reads a file; nothing is remembered when there is none, or when it is about another chain.
+    ///
+    /// # Errors
+    /// A text for people: the file cannot be read, or is none of ours.
+    pub fn load(path: &Path, chain: &str) -> Result<Memory, String> {
+        let empty = Memory { version: Memory::VERSION, chain: chain.to_owned(), stretches: Vec::new() };
+        let text = match std::fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(empty),
+            Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+        };
+        let memory: Memory = serde_json::from_slice(&text)
+            .map_err(|error| format!("{} is no state of a verification: {error}", path.display()))?;
+        if memory.version != Memory::VERSION {
+            return Err(format!("{} has version {}, and this program knows 1", path.display(), memory.version));
+        }
+        if memory.chain != chain {
+            return Err(format!("{} is about another chain ({}); name another file", path.display(), memory.chain));
+        }
+        Ok(memory)
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn save(&self, path: &Path) -> std::io::Result<()> {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".new");
+        let mut file = std::fs::File::create(&unfinished)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        std::fs::rename(unfinished, path)
+    }
+}

@@ -1,0 +1,341 @@
+//! `opentrail validate-logs`: is an archive as it was delivered?
+
+use crate::cli::ValidateLogsArgs;
+use crate::objects::{environment_keys, profile_keys};
+use crate::telemetry;
+use anyhow::{Context, bail};
+use event::EventTime;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use registry::Secret;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use trail::verify::{
+    Archive, Chain, CloudTrailApi, Counts, Credentials, Finding, Folder, KeySource, Memory, Progress, PublicKeys,
+    Request, Results, S3Archive, bucket_of, validate,
+};
+
+/// Exit codes: something is invalid; nothing can be said.
+const INVALID: u8 = 1;
+const CANNOT_TELL: u8 = 2;
+/// Files that are read at once over a network.
+const PARALLEL: usize = 32;
+
+/// Verifies, and says what was found.
+pub(crate) fn run(args: ValidateLogsArgs) -> anyhow::Result<ExitCode> {
+    telemetry::start_quiet();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match runtime.block_on(verify(&args)) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::from(INVALID)),
+        Err(error) => {
+            eprintln!("opentrail: {error:#}");
+            Ok(ExitCode::from(CANNOT_TELL))
+        }
+    }
+}
+
+/// Whether everything is valid.
+async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
+    let arn = Arn::parse(&args.trail_arn).with_context(|| format!("Invalid trail ARN provided: {}", args.trail_arn))?;
+    let now = EventTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64));
+    let (start, end) = range(args, now)?;
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let region = args.region.clone().or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
+    let region = region.unwrap_or_else(|| arn.region.clone());
+    let endpoint = |service: &str| {
+        let own = || variable(&format!("AWS_ENDPOINT_URL_{service}"));
+        args.endpoint_url.clone().or_else(own).or_else(|| variable("AWS_ENDPOINT_URL"))
+    };
+
+    // Who is asked, where somebody must be.
+    let knows_place = args.s3_bucket.is_some() || args.local.is_some();
+    let api = if knows_place && args.public_keys.is_some() {
+        None
+    } else {
+        Some(CloudTrailApi::new(credentials()?, endpoint("CLOUDTRAIL"), region.clone()).map_err(anyhow::Error::msg)?)
+    };
+    let place = match (&api, knows_place) {
+        (Some(api), false) => Some(
+            api.trail(&args.trail_arn)
+                .await?
+                .with_context(|| format!("there is no trail {}; name its bucket with --s3-bucket", args.trail_arn))?,
+        ),
+        _ => None,
+    };
+    if place.as_ref().is_some_and(|place| place.is_organization_trail)
+        && (args.organization_id.is_none() || args.account_id.is_none())
+    {
+        bail!("it is the trail of an organization: name it with --organization-id, and the account with --account-id");
+    }
+    let chain = Chain {
+        prefix: args.s3_prefix.clone().or_else(|| place.as_ref().and_then(|place| place.prefix.clone())),
+        organization: args.organization_id.clone(),
+        account: args.account_id.clone().unwrap_or(arn.account),
+        region: region.clone(),
+        trail: arn.name,
+        home_region: arn.region,
+    };
+    let archive: Arc<dyn Archive> = match &args.local {
+        Some(folder) => Arc::new(Folder::new(folder.clone())),
+        None => Arc::new(S3Archive::new(credentials()?, endpoint("S3"), region)),
+    };
+    let bucket = match args.s3_bucket.clone().or(place.map(|place| place.bucket)) {
+        Some(bucket) => bucket,
+        None => bucket_of(archive.as_ref(), &chain).await?,
+    };
+    // A trail that is gone says nothing: then the archive must speak for itself.
+    let latest_delivery = match &api {
+        Some(api) => api.latest_digest_delivery(&args.trail_arn).await.unwrap_or_default(),
+        None => None,
+    };
+    let keys: Arc<dyn KeySource> = match (&args.public_keys, api) {
+        (None, Some(api)) => Arc::new(api),
+        (path, _) => Arc::new(read_keys(path.as_ref())?),
+    };
+    let name = format!("{} {bucket} {chain:?}", args.trail_arn);
+    let memory = match &args.state {
+        Some(path) => Memory::load(path, &name).map_err(anyhow::Error::msg)?,
+        None => Memory::default(),
+    };
+    let parallel = args.parallel.unwrap_or_else(|| match args.local {
+        Some(_) => std::thread::available_parallelism().map_or(1, usize::from),
+        None => PARALLEL,
+    });
+
+    let mut telling = Telling::new(args);
+    telling.begin(&args.trail_arn, start, end);
+    let request = Request { chain, bucket, start, end, now, parallel, latest_delivery, memory };
+    let results = validate(archive, keys, request, &mut telling).await?;
+    telling.end(&results, start, end);
+    Ok(!results.is_bad())
+}
+
+/// The parts of a trail's ARN.
+struct Arn {
+    region: String,
+    account: String,
+    name: String,
+}
+
+impl Arn {
+    fn parse(text: &str) -> Option<Arn> {
+        let mut parts = text.splitn(6, ':');
+        let (arn, _partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+        let (region, account, name) = (parts.next()?, parts.next()?, parts.next()?.strip_prefix("trail/")?);
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_arn = arn == "arn" && service == "cloudtrail" && is_account && !region.is_empty() && !name.is_empty();
+        is_arn.then(|| Arn { region: region.to_owned(), account: account.to_owned(), name: name.to_owned() })
+    }
+}
+
+fn range(args: &ValidateLogsArgs, now: EventTime) -> anyhow::Result<(EventTime, EventTime)> {
+    let time = |text: &String| parse_time(text).with_context(|| format!("Unable to parse date value: {text}"));
+    let start = time(&args.start_time)?;
+    let end = args.end_time.as_ref().map(time).transpose()?.unwrap_or(now);
+    anyhow::ensure!(start <= end, "Invalid time range specified: start-time must occur before end-time");
+    Ok((start, end))
+}
+
+/// Times as people write them, in UTC: `2026-01-15`, `2026-01-15T10:02`, with seconds, with a `Z`.
+fn parse_time(text: &str) -> Option<EventTime> {
+    let text = text.trim().trim_end_matches("+00:00").trim_end_matches(['Z', 'z']).replace([' ', 't'], "T");
+    let padded = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        16 => format!("{text}:00Z"),
+        _ => format!("{text}Z"),
+    };
+    EventTime::parse(&padded)
+}
+
+fn credentials() -> anyhow::Result<Credentials> {
+    let keys = environment_keys().or_else(profile_keys).context(
+        "no keys to call AWS or OpenTrail with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE",
+    )?;
+    Ok(Credentials {
+        access_key_id: keys.access_key_id,
+        secret: Secret::new(keys.secret_access_key),
+        session_token: keys.session_token,
+    })
+}
+
+fn read_keys(path: Option<&PathBuf>) -> anyhow::Result<PublicKeys> {
+    let path = path.context("no public keys: name their file with --public-keys")?;
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (keys, _) = PublicKeys::parse(&text)
+        .map_err(|error| anyhow::anyhow!("{} holds no public keys: {error}", path.display()))?;
+    Ok(keys)
+}
+
+/// Says what is found, in lines or, at the end, as JSON.
+struct Telling {
+    verbose: bool,
+    json: bool,
+    state: Option<PathBuf>,
+    bar: ProgressBar,
+    /// As the AWS CLI has it: whether an empty line stands before the next one.
+    spaced: bool,
+    findings: Vec<Value>,
+}
+
+impl Telling {
+    fn new(args: &ValidateLogsArgs) -> Telling {
+        // Draws nothing where standard error is no terminal.
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} log files, {per_sec}, {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Telling {
+            verbose: args.verbose,
+            json: args.output == "json",
+            state: args.state.clone(),
+            bar,
+            spaced: true,
+            findings: Vec::new(),
+        }
+    }
+
+    fn begin(&self, arn: &str, start: EventTime, end: EventTime) {
+        if !self.json {
+            self.bar.suspend(|| println!("Validating log files for trail {arn} between {start} and {end}\n"));
+        }
+    }
+
+    fn end(&mut self, results: &Results, start: EventTime, end: EventTime) {
+        self.bar.finish_and_clear();
+        if self.json {
+            println!("{:#}", self.summary(results, start, end));
+            return;
+        }
+        if !self.spaced {
+            println!();
+        }
+        println!("Results requested for {start} to {end}");
+        let told = [(&results.digests, "digest"), (&results.backfill, "backfill digest"), (&results.logs, "log")];
+        let told: Vec<String> = told.iter().filter_map(|(counts, kind)| counts.told(kind)).collect();
+        match results.found {
+            Some((from, to)) => println!("Results found for {from} to {to}:"),
+            None if results.digests == Counts::default() && results.backfill == Counts::default() => {
+                println!("No digests found");
+            }
+            None => println!("No valid digests found in range"),
+        }
+        if !told.is_empty() {
+            println!("\n{}", told.join("\n"));
+        }
+        if results.remembered_digests > 0 {
+            let Results { remembered_digests, remembered_logs, .. } = results;
+            println!("{remembered_digests} digest files and {remembered_logs} log files were verified before");
+        }
+    }
+
+    fn summary(&mut self, results: &Results, start: EventTime, end: EventTime) -> Value {
+        let counts =
+            |counts: &Counts| json!({"valid": counts.valid, "invalid": counts.invalid, "unsigned": counts.unsigned});
+        json!({
+            "valid": !results.is_bad(),
+            "requested": {"start": start.to_string(), "end": end.to_string()},
+            "found": results.found.map(|(from, to)| json!({"start": from.to_string(), "end": to.to_string()})),
+            "digestFiles": counts(&results.digests),
+            "backfillDigestFiles": counts(&results.backfill),
+            "logFiles": counts(&results.logs),
+            "missingStretches": results.missing,
+            "verifiedBefore": {"digestFiles": results.remembered_digests, "logFiles": results.remembered_logs},
+            "findings": std::mem::take(&mut self.findings),
+        })
+    }
+}
+
+impl Progress for Telling {
+    fn found(&mut self, finding: &Finding) {
+        if matches!(finding, Finding::Log { .. }) {
+            self.bar.inc(1);
+        }
+        if finding.is_quiet() && !self.verbose {
+            return;
+        }
+        if self.json {
+            self.findings.push(as_json(finding));
+        } else if finding.is_quiet() {
+            self.spaced = false;
+            self.bar.suspend(|| println!("{finding}"));
+        } else {
+            let before = if self.spaced { "" } else { "\n" };
+            self.spaced = true;
+            self.bar.suspend(|| eprintln!("{before}{finding}\n"));
+        }
+    }
+
+    fn expect(&mut self, log_files: u64) {
+        self.bar.inc_length(log_files);
+    }
+
+    fn remember(&mut self, memory: &Memory) {
+        let Some(path) = &self.state else { return };
+        if let Err(error) = memory.save(path) {
+            self.bar.suspend(|| eprintln!("opentrail: cannot write {}: {error}", path.display()));
+        }
+    }
+}
+
+/// `{"kind":"log","bucket":…,"key":…,"verdict":"invalid","message":…}`.
+fn as_json(finding: &Finding) -> Value {
+    use trail::verify::Verdict;
+    let file = |kind: &str, bucket: &str, key: &str, verdict: &Verdict| {
+        let (word, message) = match verdict {
+            Verdict::Valid => ("valid", None),
+            Verdict::Invalid(why) => ("invalid", Some(why)),
+            Verdict::Unsigned => ("unsigned", None),
+        };
+        json!({"kind": kind, "bucket": bucket, "key": key, "verdict": word, "message": message})
+    };
+    match finding {
+        Finding::Digest { backfill: false, bucket, key, verdict } => file("digest", bucket, key, verdict),
+        Finding::Digest { bucket, key, verdict, .. } => file("backfill digest", bucket, key, verdict),
+        Finding::Log { bucket, key, verdict } => file("log", bucket, key, verdict),
+        Finding::Gap { from, to, .. } => json!({"kind": "gap", "from": from, "to": to}),
+        Finding::Missing { from, to, why, .. } => {
+            json!({"kind": "missing digests", "from": from, "to": to, "verdict": "invalid", "message": why})
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let ten = Some(EventTime(1_768_471_200));
+        for text in [
+            "2026-01-15T10:00:00Z",
+            "2026-01-15T10:00:00",
+            "2026-01-15 10:00",
+            "2026-01-15T10:00:00.5Z",
+            "2026-01-15T10:00:00+00:00",
+        ] {
+            assert_eq!(parse_time(text), ten, "{text}");
+        }
+        assert_eq!(parse_time("2026-01-15"), Some(EventTime(1_768_435_200)));
+        for text in ["", "yesterday", "2026-13-01", "2026-01-15T10"] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_arn_has_all_its_parts() {
+        let arn = Arn::parse("arn:aws:cloudtrail:eu-west-1:111122223333:trail/main").unwrap();
+        assert_eq!(
+            (arn.region.as_str(), arn.account.as_str(), arn.name.as_str()),
+            ("eu-west-1", "111122223333", "main")
+        );
+        for text in
+            ["", "main", "arn:aws:s3:::b", "arn:aws:cloudtrail:r:1:trail/x", "arn:aws:cloudtrail:r:111122223333:trail/"]
+        {
+            assert!(Arn::parse(text).is_none(), "{text}");
+        }
+    }
+}
