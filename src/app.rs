@@ -3,7 +3,7 @@
 use crate::config::{Auth, Config};
 use crate::first_start;
 use crate::identities::HouseIdentities;
-use crate::objects::{Buckets, TrailBuckets};
+use crate::objects::{Buckets, TrailBuckets, UpstreamKms};
 use crate::pages::{HouseVitals, Pages};
 use crate::services::{House, Services};
 use anyhow::Context;
@@ -124,13 +124,18 @@ impl App {
         let lookups: Option<Arc<dyn serve::History>> = Some(history.lookups());
         #[cfg(not(feature = "lake"))]
         let lookups: Option<Arc<dyn serve::History>> = None;
+        let kms: Option<Arc<dyn serve::Kms>> = match config.routes.upstream_of("kms") {
+            Some(endpoint) => Some(Arc::new(UpstreamKms::new(&config, endpoint.to_string(), &administrator.key)?)),
+            None => None,
+        };
         let house = House {
             cloudtrail: CloudTrail::new(
                 &registry,
                 Arc::new(TrailBuckets(buckets)),
                 Arc::new(Tail(journal.clone())),
                 lookups,
-            )?,
+            )?
+            .with_kms(kms),
             s3: store.map(|store| s3_api(store, &config, keys.clone())),
             keys,
             identities: Arc::clone(&identities),

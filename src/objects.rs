@@ -3,10 +3,10 @@
 use crate::config::{Config, UpstreamKeys};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use registry::{AccessKey, Secret};
+use registry::{AccessKey, Secret, Trail};
 use s3::Store;
 use std::sync::Arc;
-use trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
+use trail::{BucketError, Encryption, KmsEndpoint, KmsError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
 
 /// Where log files go.
 #[derive(Clone)]
@@ -27,19 +27,7 @@ impl Buckets {
         endpoint: String,
         administrator: &AccessKey,
     ) -> Result<Buckets, BucketError> {
-        let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
-        let keys = keys.unwrap_or_else(|| UpstreamKeys {
-            access_key_id: administrator.access_key_id.clone(),
-            secret_access_key: administrator.secret.expose().to_owned(),
-            session_token: None,
-        });
-        Ok(Buckets::Upstream(Arc::new(S3Endpoint::new(S3Options {
-            endpoint,
-            region: config.region.clone(),
-            access_key_id: keys.access_key_id,
-            secret: Secret::new(keys.secret_access_key),
-            session_token: keys.session_token,
-        })?)))
+        Ok(Buckets::Upstream(Arc::new(S3Endpoint::new(options(config, endpoint, administrator))?)))
     }
 
     /// Makes a bucket; one that is there already is fine.
@@ -53,6 +41,23 @@ impl Buckets {
                 store.create_bucket(bucket, region).await.map(|_| ()).map_err(|error| refused(&error))
             }
         }
+    }
+}
+
+/// How an upstream is called: with the keys of the configuration, of the AWS chain, or the administrator's.
+fn options(config: &Config, endpoint: String, administrator: &AccessKey) -> S3Options {
+    let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
+    let keys = keys.unwrap_or_else(|| UpstreamKeys {
+        access_key_id: administrator.access_key_id.clone(),
+        secret_access_key: administrator.secret.expose().to_owned(),
+        session_token: None,
+    });
+    S3Options {
+        endpoint,
+        region: config.region.clone(),
+        access_key_id: keys.access_key_id,
+        secret: Secret::new(keys.secret_access_key),
+        session_token: keys.session_token,
     }
 }
 
@@ -76,6 +81,10 @@ impl LogBucket for Buckets {
         match self {
             Buckets::Upstream(endpoint) => endpoint.put(bucket, key, body, headers),
             Buckets::Embedded(store, _) => Box::pin(async move {
+                if headers.encryption != Encryption::Store {
+                    let message = "the store that is served here does not encrypt: send s3 to an upstream that does";
+                    return Err(BucketError::Refused { code: UNENCRYPTED.to_owned(), message: message.to_owned() });
+                }
                 let attributes = s3::Attributes {
                     content_type: Some(headers.content_type.to_owned()),
                     content_encoding: Some(headers.content_encoding.to_owned()),
@@ -87,6 +96,9 @@ impl LogBucket for Buckets {
         }
     }
 }
+
+/// What the embedded store answers to a KMS key.
+const UNENCRYPTED: &str = "NotImplemented";
 
 fn refused(error: &s3::StoreError) -> BucketError {
     match error {
@@ -146,16 +158,46 @@ impl serve::Buckets for TrailBuckets {
         })
     }
 
-    fn put_marker<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), serve::BucketError>> {
-        Box::pin(async move { self.0.put(bucket, key, Bytes::new(), ObjectHeaders::LOG_FILE).await.map_err(told) })
+    fn put_marker<'a>(&'a self, trail: &'a Trail, key: &'a str) -> BoxFuture<'a, Result<(), serve::BucketError>> {
+        let headers = ObjectHeaders::LOG_FILE.encrypted_for(trail);
+        Box::pin(async move { self.0.put(&trail.s3_bucket_name, key, Bytes::new(), headers).await.map_err(told) })
     }
 }
 
 fn told(error: BucketError) -> serve::BucketError {
     match error {
         BucketError::NoSuchBucket(_) => serve::BucketError::Missing,
+        BucketError::Refused { code, .. } if code == UNENCRYPTED => serve::BucketError::Unencrypted,
+        BucketError::Refused { code, message } if code.starts_with("KMS.") => {
+            serve::BucketError::Key(format!("{code}: {message}"))
+        }
         BucketError::Refused { code, message } => serve::BucketError::Denied(format!("{code}: {message}")),
         BucketError::Unreachable(cause) => serve::BucketError::Unavailable(cause),
+    }
+}
+
+/// The keys of the upstream that owns KMS.
+pub(crate) struct UpstreamKms(KmsEndpoint);
+
+impl UpstreamKms {
+    /// KMS at `endpoint`, called with the same keys as S3.
+    ///
+    /// # Errors
+    /// [`KmsError`] when no client can be made.
+    pub(crate) fn new(config: &Config, endpoint: String, administrator: &AccessKey) -> Result<UpstreamKms, KmsError> {
+        KmsEndpoint::new(options(config, endpoint, administrator)).map(UpstreamKms)
+    }
+}
+
+impl serve::Kms for UpstreamKms {
+    fn find<'a>(&'a self, key: &'a str, region: &'a str) -> BoxFuture<'a, Result<serve::KmsKey, serve::KmsError>> {
+        Box::pin(async move {
+            match self.0.describe(key, region).await {
+                Ok(found) => Ok(serve::KmsKey { arn: found.arn, is_enabled: found.is_enabled }),
+                Err(KmsError::Refused { code, message }) => Err(serve::KmsError::Refused(format!("{code}: {message}"))),
+                Err(KmsError::Unreachable(cause)) => Err(serve::KmsError::Unavailable(cause)),
+            }
+        })
     }
 }
 

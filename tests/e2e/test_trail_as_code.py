@@ -7,6 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.cli import Cli
+from harness.opentrail import ACCOUNT
+from harness.process import eventually
 
 SELECTORS = [
     {
@@ -184,3 +186,34 @@ def test_no_operation_answers_with_anything_but_its_own_errors(trail):
             status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
         assert status in (200, 400), f"{name} answered {status} {code}"
         assert code is None or code in modeled | COMMON or f"{code}Exception" in modeled, f"{name} answered {code}, not one of {sorted(modeled)}"
+
+
+def test_a_key_is_shown_by_its_arn_and_encrypts_what_is_delivered(trail, aws):
+    aws("s3", "mb", "s3://audit-key")
+    kms, s3, cloudtrail = trail.client("kms"), trail.client("s3"), trail.client("cloudtrail")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName="alias/audit", TargetKeyId=key)
+    for name in (key, key.rsplit("/")[-1], "alias/audit"):
+        made = cloudtrail.create_trail(Name="keyed", S3BucketName="audit-key", KmsKeyId=name)
+        assert made["KmsKeyId"] == key == cloudtrail.get_trail(Name="keyed")["Trail"]["KmsKeyId"]
+        cloudtrail.delete_trail(Name="keyed")
+    cloudtrail.create_trail(Name="keyed", S3BucketName="audit-key", KmsKeyId="alias/audit", EnableLogFileValidation=True)
+    cloudtrail.start_logging(Name="keyed")
+    trail.client("sqs").create_queue(QueueName="keyed")
+    cloudtrail.stop_logging(Name="keyed")
+
+    def encryption(bucket):
+        keys = [item["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket) for item in page.get("Contents", [])]
+        files = [s3.head_object(Bucket=bucket, Key=key) for key in keys]
+        return {(file["ServerSideEncryption"], file.get("SSEKMSKeyId")) for file in files if file["ContentLength"]}
+
+    assert eventually(lambda: encryption("audit-key"), 20, what="a log file") == {("aws:kms", key)}
+    assert encryption(f"opentrail-logs-{ACCOUNT}") <= {("AES256", None)}
+    cloudtrail.update_trail(Name="keyed", KmsKeyId="")
+    assert "KmsKeyId" not in cloudtrail.get_trail(Name="keyed")["Trail"]
+    cloudtrail.delete_trail(Name="keyed")
+    kms.disable_key(KeyId=key.rsplit("/")[-1])
+    for name, code in ((key, "KmsException"), ("alias/none", "InsufficientEncryptionPolicyException"), (key.replace("us-east-1", "eu-west-1"), "KmsKeyNotFoundException")):
+        with pytest.raises(ClientError) as refused:
+            cloudtrail.create_trail(Name="keyed", S3BucketName="audit-key", KmsKeyId=name)
+        assert refused.value.response["Error"]["Code"] == code

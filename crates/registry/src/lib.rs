@@ -25,7 +25,7 @@ pub use document::learned::LearnedIdentity;
 pub use document::meta::Meta;
 pub use document::position::Position;
 pub use document::signing_key::SigningKey;
-pub use document::trail::{Aggregation, InsightSelector, Logging, Period, Tag, Trail};
+pub use document::trail::{Aggregation, InsightSelector, Logging, Period, ReplacedSelectors, Tag, Trail};
 pub use document::{Document, Older, Version, Versioned};
 pub use error::RegistryError;
 pub use registry::{Documents, Expected, Registry, Watch};

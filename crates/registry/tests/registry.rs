@@ -199,7 +199,7 @@ mod samples {
     use opentrail_registry::{
         AccessKey, Aggregation, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus, DigestChains, DigestLink,
         DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging, PendingCut, PendingDigests,
-        Period, Secret, SigningKey, Tag,
+        Period, ReplacedSelectors, Secret, SigningKey, Tag,
     };
 
     fn trail() -> Trail {
@@ -277,6 +277,7 @@ mod samples {
         let aggregation = Aggregation { templates: vec!["API_ACTIVITY".to_owned()], event_category: "Data".to_owned() };
         let trail = Trail {
             selectors: Some(selectors),
+            replaced_selectors: vec![ReplacedSelectors { until: 9, selectors: None }],
             insight_selectors: vec![insight],
             aggregations: vec![aggregation],
             ..trail()

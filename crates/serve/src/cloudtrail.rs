@@ -12,6 +12,7 @@ mod operation;
 mod organization;
 mod output;
 mod policy;
+mod preflight;
 mod public_keys;
 mod reads;
 mod selectors;
@@ -22,12 +23,13 @@ mod tags;
 pub use error::ApiError;
 pub use operation::Operation;
 
-use crate::seams::{BucketError, Buckets, History, JournalTail};
+use crate::seams::{Buckets, History, JournalTail, Kms};
 use bytes::Bytes;
 use event::EventTime;
 use http::{HeaderValue, Response, StatusCode, header};
 use input::Input;
 use output::TrailOutput;
+use preflight::Preflight;
 use registry::{
     DeliveryState, DigestState, Documents, Expected, Registry, RegistryError, SigningKey, Trail, Version, Versioned,
 };
@@ -44,7 +46,7 @@ pub struct CloudTrail {
     deliveries: Documents<DeliveryState>,
     digests: Documents<DigestState>,
     keys: Documents<SigningKey>,
-    buckets: Arc<dyn Buckets>,
+    preflight: Preflight,
     journal: Arc<dyn JournalTail>,
     history: Option<Arc<dyn History>>,
     /// Held by the one change that is being decided: limits such as trails per Region span several documents, which
@@ -94,11 +96,18 @@ impl CloudTrail {
             deliveries: registry.documents()?,
             digests: registry.documents()?,
             keys: registry.documents()?,
-            buckets,
+            preflight: Preflight { buckets, kms: None },
             journal,
             history,
             changing: tokio::sync::Mutex::new(()),
         })
+    }
+
+    /// The same with a KMS that is asked about the keys of trails.
+    #[must_use]
+    pub fn with_kms(mut self, kms: Option<Arc<dyn Kms>>) -> CloudTrail {
+        self.preflight.kms = kms;
+        self
     }
 
     /// Answers a call. Every failure is a response too: modeled errors with 400, our own with 500.
@@ -157,7 +166,10 @@ impl CloudTrail {
                 self.changed(call, decide, settings_answer).await?
             }
             Operation::PutEventSelectors => {
-                let decide = |state: &State<'_>| selectors::put(state, &input).map(Some).map(Change::keep_or_put);
+                let decide = |state: &State<'_>| {
+                    let put = selectors::put(state, &input, self.journal.end().0, |trail| self.delivered(trail));
+                    put.map(Some).map(Change::keep_or_put)
+                };
                 self.changed(call, decide, selectors::changed).await?
             }
             Operation::PutInsightSelectors => {
@@ -177,11 +189,8 @@ impl CloudTrail {
                 json!({})
             }
             Operation::StartLogging => {
-                let delivered = |trail: &Trail| {
-                    let state = self.deliveries.get(&trail.arn());
-                    state.filter(|state| state.trail_created_ms == trail.created_ms).map_or(0, |state| state.next)
-                };
                 let decide = |state: &State<'_>| {
+                    let delivered = |trail: &Trail| self.delivered(trail);
                     logging::start(state, &input, self.journal.end().0, delivered, call.now_ms).map(Change::keep_or_put)
                 };
                 self.change(call, decide).await?;
@@ -213,6 +222,12 @@ impl CloudTrail {
         answer(&State { trails: &trails, region: &call.region, account_id: &call.account_id })
     }
 
+    /// The place up to which the delivery of a trail has come.
+    fn delivered(&self, trail: &Trail) -> u64 {
+        let state = self.deliveries.get(&trail.arn());
+        state.filter(|state| state.trail_created_ms == trail.created_ms).map_or(0, |state| state.next)
+    }
+
     /// Carries a change out and shows the trail as it is then.
     async fn changed(
         &self,
@@ -226,7 +241,7 @@ impl CloudTrail {
         }
     }
 
-    /// Decides a change on a snapshot, tries the bucket where the settings are new, and writes. Decides again when the
+    /// Decides a change on a snapshot, tries the destinations where the settings are new, and writes. Decides again when the
     /// snapshot was overtaken; a refused or failed change leaves the trails as they were.
     async fn change(
         &self,
@@ -236,10 +251,10 @@ impl CloudTrail {
         let _one_at_a_time = self.changing.lock().await;
         for _ in 0..CHANGE_TRIES {
             let trails: Vec<Versioned<Trail>> = self.trails.list();
-            let change = decide(&State { trails: &trails, region: &call.region, account_id: &call.account_id })?;
+            let mut change = decide(&State { trails: &trails, region: &call.region, account_id: &call.account_id })?;
             drop(trails);
-            if let Change::Put { trail, settings: true, .. } = &change {
-                self.try_bucket(trail).await?;
+            if let Change::Put { trail, settings: true, .. } = &mut change {
+                self.preflight.try_out(trail).await?;
             }
             match self.write(&change).await {
                 Ok(()) => return Ok(change.into_trail()),
@@ -265,29 +280,6 @@ impl CloudTrail {
             let reason = error.to_string();
             Err(RegistryError::Unreadable { kind: "trail", key: String::new(), reason })
         })
-    }
-
-    /// The checks of CreateTrail and UpdateTrail that touch S3: the bucket is there, and delivery may write the marker
-    /// objects (`reference/trails-and-delivery.md §3`, preflight).
-    async fn try_bucket(&self, trail: &Trail) -> Result<(), ApiError> {
-        let bucket = &trail.s3_bucket_name;
-        let missing = || ApiError::new("S3BucketDoesNotExistException", format!("S3 bucket {bucket} does not exist!"));
-        let failed = |error: BucketError| match error {
-            BucketError::Missing => missing(),
-            BucketError::Denied(cause) => {
-                tracing::info!(%bucket, %cause, "trail bucket refused");
-                let message = format!("Incorrect S3 bucket policy is detected for bucket: {bucket}");
-                ApiError::new("InsufficientS3BucketPolicyException", message)
-            }
-            BucketError::Unavailable(_) => ApiError::internal(&format!("bucket {bucket}: {error}")),
-        };
-        if !self.buckets.bucket_exists(bucket).await.map_err(failed)? {
-            return Err(missing());
-        }
-        for key in marker_keys(trail) {
-            self.buckets.put_marker(bucket, &key).await.map_err(failed)?;
-        }
-        Ok(())
     }
 
     async fn lookup_events(&self, call: &Call, input: &Input) -> Result<String, ApiError> {
@@ -339,17 +331,6 @@ impl Change {
 
 fn settings_answer(trail: &Trail) -> Result<Value, ApiError> {
     reads::value(&TrailOutput::changed(trail))
-}
-
-/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`, and the same for digests when they are asked for.
-fn marker_keys(trail: &Trail) -> Vec<String> {
-    let prefix = trail.s3_key_prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
-    let folder = |name: &str| format!("{prefix}AWSLogs/{}/{name}/", trail.account_id);
-    let mut keys = vec![folder("CloudTrail")];
-    if trail.log_file_validation_enabled {
-        keys.push(folder("CloudTrail-Digest"));
-    }
-    keys
 }
 
 fn respond(status: StatusCode, request_id: &str, body: String) -> Response<Bytes> {

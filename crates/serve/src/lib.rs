@@ -5,7 +5,8 @@
 //! response. What touches the world stands in one file (`cloudtrail.rs`): it takes the snapshot, tries the bucket, writes
 //! the change with compare-and-set, and looks again when somebody else was faster.
 //!
-//! This room owns small traits for what it needs of others ([`Buckets`], [`History`], [`JournalTail`], [`Vitals`]), so
+//! This room owns small traits for what it needs of others ([`Buckets`], [`Kms`], [`History`], [`JournalTail`],
+//! [`Vitals`]), so
 //! that it knows neither the lake nor an object store; the binary plugs them in. It never opens a socket and never
 //! checks a signature: calls come in already recognised and already verified.
 //!
@@ -21,5 +22,5 @@ pub use cloudtrail::{ApiError, Call, CloudTrail, Operation};
 pub use health::{FollowerVitals, Health, Vitals};
 pub use seams::{
     BucketError, Buckets, History, HistoryError, HistoryEvent, HistoryPage, HistoryQuery, HistoryResource, JournalTail,
-    LookupAttribute,
+    Kms, KmsError, KmsKey, LookupAttribute,
 };

@@ -1,4 +1,4 @@
-//! What the CloudTrail API asks of the rest of the house: three small traits that this room owns.
+//! What the CloudTrail API asks of the rest of the house: small traits that this room owns.
 //!
 //! The binary plugs the real things in (`src/lake.rs`, the object store, the journal), so that this room knows neither
 //! the lake nor a store, and its rules are tested against plain values.
@@ -6,6 +6,7 @@
 use event::{Event, EventTime};
 use futures_util::future::BoxFuture;
 use journal::Seq;
+use registry::Trail;
 
 /// The object store that trails deliver into.
 pub trait Buckets: Send + Sync + 'static {
@@ -15,12 +16,42 @@ pub trait Buckets: Send + Sync + 'static {
     /// [`BucketError`] when that cannot be found out.
     fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, BucketError>>;
 
-    /// Writes the zero-byte object that shows that delivery may write there: `Content-Type: application/json`,
-    /// `Content-Encoding: gzip` (`reference/trails-and-delivery.md §3`, preflight). Writing it again is fine.
+    /// Writes the zero-byte object that shows that delivery may write into the trail's bucket: `Content-Type:
+    /// application/json`, `Content-Encoding: gzip`, encrypted with the trail's key
+    /// (`reference/trails-and-delivery.md §3`, preflight). Writing it again is fine.
     ///
     /// # Errors
     /// [`BucketError`] when the object is not there afterwards.
-    fn put_marker<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
+    fn put_marker<'a>(&'a self, trail: &'a Trail, key: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
+}
+
+/// The KMS that knows the keys that trails name.
+pub trait Kms: Send + Sync + 'static {
+    /// The key that an id, an alias or an ARN names in a Region.
+    ///
+    /// # Errors
+    /// [`KmsError`] when there is none, or none can be asked for.
+    fn find<'a>(&'a self, key: &'a str, region: &'a str) -> BoxFuture<'a, Result<KmsKey, KmsError>>;
+}
+
+/// A key that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KmsKey {
+    /// Its whole ARN.
+    pub arn: String,
+    /// Whether it can be used.
+    pub is_enabled: bool,
+}
+
+/// Why a key is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KmsError {
+    /// KMS answered that it is not there, or not for us; the cause for the operator.
+    #[error("KMS refused: {0}")]
+    Refused(String),
+    /// There is no answer of a KMS; the cause for the operator.
+    #[error("KMS cannot be reached: {0}")]
+    Unavailable(String),
 }
 
 /// Why a bucket could not be used.
@@ -32,6 +63,12 @@ pub enum BucketError {
     /// The store answered, and refused; the cause for the operator.
     #[error("the store refused: {0}")]
     Denied(String),
+    /// The store could not use the trail's key; the cause for the operator.
+    #[error("the store could not use the key: {0}")]
+    Key(String),
+    /// The store cannot encrypt with a key.
+    #[error("the store does not encrypt")]
+    Unencrypted,
     /// The store did not answer usefully; the cause for the operator.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),

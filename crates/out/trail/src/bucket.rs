@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use registry::Trail;
 
 pub(crate) mod s3;
 
@@ -36,12 +37,43 @@ pub struct ObjectHeaders {
     pub content_encoding: &'static str,
     /// Names without `x-amz-meta-`, in lower case, and their values.
     pub metadata: Vec<(&'static str, String)>,
+    /// How it is to be encrypted.
+    pub encryption: Encryption,
+}
+
+/// How the store is to encrypt an object (`reference/trails-and-delivery.md` §7, encryption).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// SSE-S3, where the store has it.
+    #[default]
+    Store,
+    /// SSE-KMS with this key, in the context `aws:cloudtrail:arn` of this trail.
+    Kms {
+        /// ARN of the key.
+        key_arn: String,
+        /// ARN of the trail.
+        trail_arn: String,
+    },
 }
 
 impl ObjectHeaders {
     /// Those of log files, and of the markers that CreateTrail leaves.
-    pub const LOG_FILE: ObjectHeaders =
-        ObjectHeaders { content_type: "application/json", content_encoding: "gzip", metadata: Vec::new() };
+    pub const LOG_FILE: ObjectHeaders = ObjectHeaders {
+        content_type: "application/json",
+        content_encoding: "gzip",
+        metadata: Vec::new(),
+        encryption: Encryption::Store,
+    };
+
+    /// The same, encrypted with the key of the trail, where it has one.
+    #[must_use]
+    pub fn encrypted_for(self, trail: &Trail) -> ObjectHeaders {
+        let encryption = match &trail.kms_key_id {
+            Some(key) => Encryption::Kms { key_arn: key.clone(), trail_arn: trail.arn() },
+            None => Encryption::Store,
+        };
+        ObjectHeaders { encryption, ..self }
+    }
 }
 
 /// Why a bucket did not take what it was given.

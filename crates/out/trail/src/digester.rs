@@ -231,7 +231,7 @@ impl Digester {
         let signed = off_thread(move || sign(&tools, &state)).await?;
         let mut links = BTreeMap::new();
         for Signed { region, body, metadata, link } in signed {
-            let headers = ObjectHeaders { metadata, ..ObjectHeaders::LOG_FILE };
+            let headers = ObjectHeaders { metadata, ..ObjectHeaders::LOG_FILE }.encrypted_for(&round.trail);
             let put = self.tools.bucket.put(&link.bucket, &link.object, body, headers);
             put.await.map_err(|error| DigestError::Bucket(link.bucket.clone(), error))?;
             tracing::debug!(trail = self.arn, bucket = link.bucket, key = link.object, "digest delivered");

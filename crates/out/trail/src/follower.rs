@@ -244,7 +244,10 @@ impl TrailFollower {
             let key = cut.key(&self.trail, file);
             let (records, bytes) = (file.records, file.body.len());
             let bucket = &self.trail.s3_bucket_name;
-            match self.tools.bucket.put(bucket, &key, file.body.clone(), ObjectHeaders::LOG_FILE).await {
+            // A batch is encrypted with the key that the trail has when it is delivered.
+            let newest = self.tools.trails.get(&self.arn).filter(|newest| newest.created_ms == self.trail.created_ms);
+            let headers = ObjectHeaders::LOG_FILE.encrypted_for(newest.as_deref().unwrap_or(&self.trail));
+            match self.tools.bucket.put(bucket, &key, file.body.clone(), headers).await {
                 Ok(()) => {
                     tracing::debug!(trail = self.arn, bucket, key, records, bytes, "log file delivered");
                     self.closed = self.closed.take().map(|(cut, done)| (cut, done + 1));

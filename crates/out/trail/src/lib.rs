@@ -20,7 +20,7 @@
 //! With many trails, one look at an entry serves all of them: `router`.
 //!
 //! Pure: `period` and `scope` (which entries), `router` (for whom), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the
-//! proof). I/O: `follower`, `digester`, `keys`, `supervisor`, and behind [`LogBucket`] the buckets.
+//! proof). I/O: `follower`, `digester`, `keys`, `kms`, `supervisor`, and behind [`LogBucket`] the buckets.
 
 mod bucket;
 mod cut;
@@ -28,6 +28,7 @@ mod digest;
 mod digester;
 mod follower;
 mod keys;
+mod kms;
 mod logfile;
 mod name;
 mod period;
@@ -38,9 +39,10 @@ mod supervisor;
 pub mod verify;
 
 pub use bucket::s3::{S3Endpoint, S3Options};
-pub use bucket::{BucketError, LogBucket, ObjectHeaders};
+pub use bucket::{BucketError, Encryption, LogBucket, ObjectHeaders};
 pub use digest::{DigestFile, HASH_ALGORITHM, ListedFile, SIGNATURE_ALGORITHM, compress, sha256_hex};
 pub use follower::NowMs;
 pub use keys::{KeyError, SigningKeys, fingerprint};
+pub use kms::{Key, KmsEndpoint, KmsError};
 pub use logfile::{Finished, LogFile};
 pub use supervisor::{Delivery, DeliveryOptions};

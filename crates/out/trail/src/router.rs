@@ -34,6 +34,8 @@ struct Table {
     next_number: u32,
     /// Of the selectors of all feeds, by their numbers.
     union: Union,
+    /// From this entry on, all feeds are served by the union: before it, selectors held for some that have been replaced.
+    union_from: u64,
     /// Everything before this place has been looked at.
     routed_to: u64,
     held_bytes: usize,
@@ -50,6 +52,7 @@ struct Feed {
     created_ms: u64,
     /// The version that entries are picked for now.
     trail: Option<Versioned<Trail>>,
+    scope: Option<Scope>,
     /// What lies before this place is not in the feed.
     from: u64,
     picked: VecDeque<Entry>,
@@ -93,6 +96,7 @@ impl Feeds {
             feeds: BTreeMap::new(),
             next_number: 0,
             union: Union::default(),
+            union_from: 0,
             routed_to: routed_to.0,
             held_bytes: 0,
             held_bytes_max: HELD_BYTES_MAX,
@@ -111,6 +115,7 @@ impl Feeds {
             arn: trail.arn(),
             created_ms: trail.created_ms,
             trail: None,
+            scope: None,
             from: table.routed_to,
             picked: VecDeque::new(),
             turns: VecDeque::new(),
@@ -161,16 +166,15 @@ impl Table {
                 && feed.version() != Some(newest.version)
             {
                 feed.turns.push_back(Turn { at: self.routed_to, trail: newest.clone() });
+                feed.scope = Some(Scope::of(&newest));
                 feed.trail = Some(newest);
                 feed.called.notify_one();
             }
         }
-        let scopes: Vec<(u32, Scope)> = self
-            .feeds
-            .iter()
-            .filter_map(|(number, feed)| feed.trail.as_ref().map(|trail| (*number, Scope::of(trail))))
-            .collect();
-        self.union = Union::new(scopes.iter().map(|(number, scope)| (*number, scope.matcher())));
+        let scopes =
+            || self.feeds.iter().filter_map(|(number, feed)| feed.scope.as_ref().map(|scope| (*number, scope)));
+        self.union = Union::new(scopes().map(|(number, scope)| (number, scope.matcher())));
+        self.union_from = scopes().map(|(_, scope)| scope.since()).max().unwrap_or(0);
     }
 
     fn route(&mut self, batch: &[Entry]) {
@@ -179,6 +183,9 @@ impl Table {
         let mut found = std::mem::take(&mut self.found);
         for entry in batch.iter().filter(|entry| entry.seq.0 >= self.routed_to) {
             self.union.matching(&entry.event, &mut found);
+            if entry.seq.0 < self.union_from {
+                self.judge_by_earlier(entry, &mut found);
+            }
             for number in &found {
                 let Some(feed) = self.feeds.get_mut(number) else { continue };
                 if feed.trail.as_ref().is_some_and(|trail| wants(trail, entry)) {
@@ -192,6 +199,17 @@ impl Table {
         self.found = found;
         if let Some(last) = batch.last() {
             self.routed_to = self.routed_to.max(last.seq.0 + 1);
+        }
+    }
+
+    /// Corrects what the union found for feeds whose selectors were others when the entry came.
+    fn judge_by_earlier(&self, entry: &Entry, found: &mut Vec<u32>) {
+        for (number, feed) in &self.feeds {
+            let Some(scope) = feed.scope.as_ref().filter(|scope| entry.seq.0 < scope.since()) else { continue };
+            found.retain(|other| other != number);
+            if scope.selects(entry) {
+                found.push(*number);
+            }
         }
     }
 
@@ -344,9 +362,9 @@ mod tests {
         (folder, registry, feeds)
     }
 
-    fn change(registry: &Registry, trail: &Trail, selectors: Option<Selectors>) {
+    fn change(registry: &Registry, trail: &Trail, selectors: Option<Selectors>, journal_end: u64) {
         let change = |trail: &mut Trail| -> Result<(), RegistryError> {
-            trail.selectors = selectors.clone();
+            trail.select(selectors.clone().unwrap(), journal_end, 0);
             Ok(())
         };
         registry.update(&trail.arn(), change).unwrap();
@@ -374,9 +392,9 @@ mod tests {
         let all = entries(&["CreateQueue", "TagQueue", "CreateQueue", "TagQueue", "CreateQueue"]);
         feeds.lock().route(&all[..2]);
         assert_eq!(picked(one.look(0)), (vec![0], vec![0], 2));
-        change(&registry, &create, beginning("Tag"));
+        change(&registry, &create, beginning("Tag"), 3);
         feeds.lock().route(&all[2..]);
-        assert_eq!(picked(one.look(2)), (vec![3], vec![2], 5), "it changed before what came after the change");
+        assert_eq!(picked(one.look(2)), (vec![2, 3], vec![2], 5), "what came before the change is judged as before");
         assert_eq!((one.idle_to(), other.idle_to()), (Some(5), None));
         assert_eq!(picked(other.look(0)), (vec![1, 3], vec![0], 5));
         assert_eq!(other.idle_to(), Some(5));

@@ -1,9 +1,9 @@
 //! Which events a trail wants.
 
 use crate::period;
-use event::{Event, Matcher};
+use event::{Event, Matcher, Selectors};
 use journal::Entry;
-use registry::Trail;
+use registry::{ReplacedSelectors, Trail};
 
 /// The Region in which the services without Regions have their events.
 const GLOBAL_REGION: &str = "us-east-1";
@@ -24,28 +24,40 @@ const GLOBAL_SOURCES: [&str; 5] = [
 pub(crate) struct Scope {
     /// The selectors, confined to the trail's Region.
     matcher: Matcher,
+    /// Those that were replaced, the earliest first, and the entry up to which each holds.
+    earlier: Vec<(u64, Matcher)>,
 }
 
 impl Scope {
     /// The scope of a trail as it stands.
     pub(crate) fn of(trail: &Trail) -> Scope {
-        let matcher = Matcher::new(&trail.selectors.clone().unwrap_or_default());
-        Scope { matcher: if trail.is_multi_region_trail { matcher } else { matcher.only_in(&trail.home_region) } }
+        let matcher = |selectors: &Option<Selectors>| {
+            let matcher = Matcher::new(&selectors.clone().unwrap_or_default());
+            if trail.is_multi_region_trail { matcher } else { matcher.only_in(&trail.home_region) }
+        };
+        let earlier = |replaced: &ReplacedSelectors| (replaced.until, matcher(&replaced.selectors));
+        Scope { matcher: matcher(&trail.selectors), earlier: trail.replaced_selectors.iter().map(earlier).collect() }
     }
 
-    /// What the union of all trails is made of. It answers for [`Scope::selects`], and only for that.
+    /// The selectors that hold from [`Scope::since`] on.
     pub(crate) fn matcher(&self) -> &Matcher {
         &self.matcher
     }
 
-    /// Whether the selectors take the event.
-    fn selects(&self, event: &Event) -> bool {
-        self.matcher.matches(event)
+    /// The first entry that none of the earlier selectors hold for.
+    pub(crate) fn since(&self) -> u64 {
+        self.earlier.last().map_or(0, |(until, _)| *until)
+    }
+
+    /// Whether the selectors that hold for an entry take it.
+    pub(crate) fn selects(&self, entry: &Entry) -> bool {
+        let earlier = self.earlier.iter().find(|(until, _)| entry.seq.0 < *until);
+        earlier.map_or(&self.matcher, |(_, matcher)| matcher).matches(&entry.event)
     }
 
     /// Whether the trail delivers this entry: its selectors take it, and the rest of [`wants`].
     pub(crate) fn wants(&self, trail: &Trail, entry: &Entry) -> bool {
-        self.selects(&entry.event) && wants(trail, entry)
+        self.selects(entry) && wants(trail, entry)
     }
 }
 
@@ -64,7 +76,7 @@ fn is_global(event: &Event) -> bool {
 mod tests {
     use super::*;
     use crate::cut::tests::trail;
-    use event::{DataResource, EventSelector, Selectors};
+    use event::{DataResource, EventSelector};
     use journal::Seq;
 
     fn event(fields: &str) -> Event {
@@ -124,6 +136,21 @@ mod tests {
         trail.include_global_service_events = false;
         assert!(!is_wanted(&trail, GLOBAL));
         assert!(is_wanted(&trail, THERE));
+    }
+
+    #[test]
+    fn what_came_before_a_change_is_judged_by_what_held_then() {
+        let mut trail = trail();
+        trail.selectors = Some(Selectors::Basic(Vec::new()));
+        trail.replaced_selectors = vec![
+            ReplacedSelectors { until: 3, selectors: None },
+            ReplacedSelectors { until: 5, selectors: Some(Selectors::Basic(Vec::new())) },
+            ReplacedSelectors { until: 7, selectors: None },
+        ];
+        let scope = Scope::of(&trail);
+        let wanted = |seq| scope.wants(&trail, &Entry { seq: Seq(seq), appended_ms: 100, event: event(HERE) });
+        assert_eq!([2, 3, 4, 5, 6, 7].map(wanted), [true, false, false, true, true, false]);
+        assert_eq!(scope.since(), 7);
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! What reaches an S3 endpoint, byte by byte, and what its answers mean.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
+use base64::Engine as _;
 use bytes::Bytes;
-use opentrail_trail::{BucketError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
-use registry::Secret;
+use opentrail_trail::{BucketError, Key, KmsEndpoint, KmsError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
+use registry::{Secret, Trail};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// Answers every request with the next of `answers`; keeps what was asked.
 async fn serve(answers: Vec<&'static str>) -> (S3Endpoint, Arc<Mutex<Vec<String>>>) {
+    let (options, asked) = listen(answers).await;
+    (S3Endpoint::new(options).unwrap(), asked)
+}
+
+async fn listen(answers: Vec<&'static str>) -> (S3Options, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -35,7 +41,7 @@ async fn serve(answers: Vec<&'static str>) -> (S3Endpoint, Arc<Mutex<Vec<String>
         secret: Secret::new("wJalrXUtnFEMI".to_owned()),
         session_token: Some("token".to_owned()),
     };
-    (S3Endpoint::new(options).unwrap(), asked)
+    (options, asked)
 }
 
 fn is_whole(request: &[u8]) -> bool {
@@ -119,4 +125,72 @@ async fn an_endpoint_that_does_not_answer_has_no_error_code() {
     let error = bucket.head_bucket("audit").await.unwrap_err();
     assert!(matches!(&error, BucketError::Unreachable(text) if text.contains("refused")), "{error}");
     assert_eq!(error.code(), None);
+}
+
+fn trail_with_key() -> Trail {
+    Trail {
+        kms_key_id: Some("arn:aws:kms:eu-west-1:111122223333:key/1".to_owned()),
+        ..Trail::new("eu-west-1", "111122223333", "main", "audit", 1)
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_encrypted_with_the_key_and_in_the_context_of_its_trail() {
+    let (bucket, asked) = serve(vec![OK]).await;
+    let headers = ObjectHeaders::LOG_FILE.encrypted_for(&trail_with_key());
+    bucket.put("audit", "k", Bytes::new(), headers).await.unwrap();
+    let asked = asked.lock().unwrap()[0].clone();
+    let context = r#"{"aws:cloudtrail:arn":"arn:aws:cloudtrail:eu-west-1:111122223333:trail/main"}"#;
+    let context = base64::engine::general_purpose::STANDARD.encode(context);
+    for header in [
+        "x-amz-server-side-encryption: aws:kms\r\n",
+        "x-amz-server-side-encryption-aws-kms-key-id: arn:aws:kms:eu-west-1:111122223333:key/1\r\n",
+        &format!("x-amz-server-side-encryption-context: {context}\r\n"),
+    ] {
+        assert!(asked.contains(header), "{header} in {asked}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_encryption_is_asked_for_it_once_and_never_let_off_a_key() {
+    let refused = "HTTP/1.1 501 Not Implemented\r\nContent-Length: 44\r\nConnection: close\r\n\r\n\
+                   <Error><Code>NotImplemented</Code></Error>  ";
+    let (bucket, asked) = serve(vec![refused, OK, OK, refused]).await;
+    for key in ["one", "two"] {
+        bucket.put("audit", key, Bytes::from_static(b"body"), ObjectHeaders::LOG_FILE).await.unwrap();
+    }
+    let headers = ObjectHeaders::LOG_FILE.encrypted_for(&trail_with_key());
+    let error = bucket.put("audit", "three", Bytes::new(), headers).await.unwrap_err();
+    assert_eq!(error.code(), Some("NotImplemented"));
+    let encryption = |asked: &String| {
+        let (_, rest) = asked.split_once("x-amz-server-side-encryption: ")?;
+        rest.lines().next().map(str::to_owned)
+    };
+    let asked: Vec<Option<String>> = asked.lock().unwrap().iter().map(encryption).collect();
+    assert_eq!(asked, [Some("AES256".to_owned()), None, None, Some("aws:kms".to_owned())]);
+}
+
+#[tokio::test]
+async fn kms_tells_a_key_by_its_alias_or_says_why_not() {
+    let answer = |status: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    };
+    let arn = "arn:aws:kms:eu-west-1:111122223333:key/1";
+    let found =
+        answer("200 OK", &format!(r#"{{"KeyMetadata":{{"Arn":"{arn}","Enabled":false,"KeyState":"Disabled"}}}}"#));
+    let missing = answer("400 Bad Request", r#"{"__type":"com.amazonaws.kms#NotFoundException","message":"no"}"#);
+    let other = answer("404 Not Found", "<html>no KMS here</html>");
+    let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+    let (options, asked) = listen(vec![leak(found), leak(missing), leak(other)]).await;
+    let kms = KmsEndpoint::new(options).unwrap();
+    assert_eq!(kms.describe("alias/a", "eu-west-1").await, Ok(Key { arn: arn.to_owned(), is_enabled: false }));
+    let refused = KmsError::Refused { code: "NotFoundException".to_owned(), message: "no".to_owned() };
+    assert_eq!(kms.describe("alias/b", "eu-west-1").await, Err(refused));
+    assert!(matches!(kms.describe("alias/c", "eu-west-1").await, Err(KmsError::Unreachable(_))), "no KMS has answered");
+    let asked = asked.lock().unwrap()[0].clone();
+    assert!(
+        asked.contains("x-amz-target: TrentService.DescribeKey\r\n") && asked.contains("/eu-west-1/kms/"),
+        "{asked}"
+    );
+    assert!(asked.ends_with(r#"{"KeyId":"alias/a"}"#), "{asked}");
 }

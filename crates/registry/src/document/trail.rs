@@ -48,6 +48,10 @@ pub struct Trail {
     /// What PutEventSelectors was given last; `None` when it never was: then the default selectors hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selectors: Option<Selectors>,
+    /// Selectors that were replaced, the earliest first: they still hold for what came before, as far as that is not
+    /// delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced_selectors: Vec<ReplacedSelectors>,
     /// What PutInsightSelectors was given last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub insight_selectors: Vec<InsightSelector>,
@@ -63,6 +67,19 @@ pub struct Trail {
     /// Whether and since when it logs.
     #[serde(default)]
     pub logging: Logging,
+}
+
+/// The most replaced selectors that a trail remembers: beyond, the earliest are forgotten.
+const REPLACED_MAX: usize = 16;
+
+/// Selectors that hold for the journal before an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplacedSelectors {
+    /// Sequence number of the first journal entry for which they do not hold.
+    pub until: u64,
+    /// As [`Trail::selectors`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selectors: Option<Selectors>,
 }
 
 /// A kind of unusual activity that a trail is to tell of (`reference/trails-and-delivery.md` §6.6).
@@ -142,12 +159,27 @@ impl Trail {
             is_organization_trail: false,
             recursive_logging: true,
             selectors: None,
+            replaced_selectors: Vec::new(),
             insight_selectors: Vec::new(),
             aggregations: Vec::new(),
             tags: Vec::new(),
             created_ms,
             logging: Logging::default(),
         }
+    }
+
+    /// PutEventSelectors, when the journal ends at `journal_end` and everything before `delivered` has been dealt with
+    /// ([`DeliveryState::next`](crate::DeliveryState::next)): what came before is still judged by the selectors it came under.
+    pub fn select(&mut self, selectors: Selectors, journal_end: u64, delivered: u64) {
+        let replaced = self.selectors.replace(selectors);
+        if replaced == self.selectors {
+            return;
+        }
+        self.replaced_selectors.push(ReplacedSelectors { until: journal_end, selectors: replaced });
+        let has_logged = !self.logging.periods.is_empty();
+        self.replaced_selectors.retain(|earlier| has_logged && earlier.until > delivered);
+        let surplus = self.replaced_selectors.len().saturating_sub(REPLACED_MAX);
+        self.replaced_selectors.drain(..surplus);
     }
 
     /// `arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME`.
@@ -229,6 +261,29 @@ mod tests {
         logging.stop(201);
         assert_eq!(logging, stopped);
         assert_eq!((logging.is_on(), logging.started_ms, logging.stopped_ms), (false, Some(100), Some(200)));
+    }
+
+    #[test]
+    fn replaced_selectors_are_remembered_until_what_they_hold_for_is_delivered() {
+        let mut trail = Trail::new("eu-west-1", "111122223333", "main", "audit", 1);
+        let none = || Selectors::Basic(Vec::new());
+        trail.select(none(), 10, 0);
+        assert_eq!(trail.replaced_selectors, [], "it has never logged");
+        trail.logging.start(10, 100, 0);
+        trail.select(none(), 20, 10);
+        assert_eq!(trail.replaced_selectors, [], "the same selectors replace nothing");
+        let until = |trail: &Trail| trail.replaced_selectors.iter().map(|earlier| earlier.until).collect::<Vec<_>>();
+        trail.select(Selectors::default(), 30, 10);
+        trail.select(none(), 40, 10);
+        assert_eq!(until(&trail), [30, 40]);
+        assert_eq!(trail.replaced_selectors[1].selectors, Some(Selectors::default()));
+        trail.select(Selectors::default(), 50, 30);
+        assert_eq!(until(&trail), [40, 50]);
+        for journal_end in 60..100 {
+            trail.select(if journal_end % 2 == 0 { none() } else { Selectors::default() }, journal_end, 30);
+        }
+        assert_eq!(trail.replaced_selectors.len(), REPLACED_MAX);
+        assert_eq!(until(&trail).last(), Some(&99));
     }
 
     #[test]

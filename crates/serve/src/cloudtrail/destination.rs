@@ -110,6 +110,37 @@ pub(crate) fn check_key(key: &str) -> Result<(), ApiError> {
     if fits { Ok(()) } else { Err(invalid()) }
 }
 
+/// Checks that a key that is named by its ARN lies in the trail's home Region.
+///
+/// # Errors
+/// `KmsKeyNotFoundException`.
+pub(crate) fn check_key_region(key: &str, home_region: &str) -> Result<(), ApiError> {
+    match key.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2)) {
+        Some(region) if region != home_region => Err(key_not_found(key)),
+        _ => Ok(()),
+    }
+}
+
+/// The whole ARN of a key, where nobody can be asked: an id stands for a key of the account in the home Region, and what
+/// an alias stands for is not known.
+///
+/// # Errors
+/// `KmsKeyNotFoundException` for an alias.
+pub(crate) fn key_arn(key: &str, home_region: &str, account_id: &str) -> Result<String, ApiError> {
+    if key.contains("alias/") {
+        return Err(key_not_found(key));
+    }
+    if key.starts_with("arn:") {
+        return Ok(key.to_owned());
+    }
+    let partition = super::arn::partition_of(home_region);
+    Ok(format!("arn:{partition}:kms:{home_region}:{account_id}:key/{key}"))
+}
+
+fn key_not_found(key: &str) -> ApiError {
+    ApiError::new("KmsKeyNotFoundException", format!("KMS key {key} was not found."))
+}
+
 /// Checks a CloudWatch Logs group and role, given as they will stand on the trail: both or neither, both ARNs, the
 /// group in `home_region` and ending in `:*`.
 ///
@@ -218,6 +249,19 @@ mod tests {
             "InvalidKmsKeyIdException",
             ["key", "alias/", "alias/aws/s3", "alias/a b", "arn:aws:s3:::b", "arn:aws:kms:eu-west-1:1:key/x"],
         );
+    }
+
+    #[test]
+    fn a_key_is_shown_as_an_arn_of_the_home_region() {
+        let arn = "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012";
+        for key in [arn, "12345678-1234-1234-1234-123456789012"] {
+            assert_eq!(key_arn(key, "eu-west-1", "111122223333").as_deref(), Ok(arn));
+        }
+        let code = |result: Result<(), ApiError>| result.unwrap_err().code;
+        assert_eq!(code(key_arn("alias/a", "eu-west-1", "111122223333").map(drop)), "KmsKeyNotFoundException");
+        assert_eq!(check_key_region(arn, "eu-west-1"), Ok(()));
+        assert_eq!(check_key_region("alias/a", "us-east-1"), Ok(()));
+        assert_eq!(code(check_key_region(arn, "us-east-1")), "KmsKeyNotFoundException");
     }
 
     #[test]

@@ -11,16 +11,22 @@ use event::{
 use registry::{Trail, Version};
 use serde_json::{Value, json};
 
-/// The trail with the selectors that PutEventSelectors gives it: they replace all that it had.
+/// The trail with the selectors that PutEventSelectors gives it: they replace all that it had, from `journal_end` on.
+/// `delivered` is the place up to which delivery of the trail has come.
 ///
 /// # Errors
 /// Those of [`State::to_change`]; `InvalidEventSelectorsException`.
-pub(crate) fn put(state: &State<'_>, input: &Input) -> Result<(Trail, Version), ApiError> {
+pub(crate) fn put(
+    state: &State<'_>,
+    input: &Input,
+    journal_end: u64,
+    delivered: impl Fn(&Trail) -> u64,
+) -> Result<(Trail, Version), ApiError> {
     let selectors = read(input)?;
     let found = state.to_change(input.text("TrailName")?.unwrap_or_default())?;
     selectors.check().map_err(|error| invalid(error.to_string()))?;
     let mut trail = Trail::clone(found);
-    trail.selectors = Some(selectors);
+    trail.select(selectors, journal_end, delivered(found));
     Ok((trail, found.version))
 }
 

@@ -2,7 +2,7 @@
 //! (`reference/trails-and-delivery.md §2–4`). Nothing is touched here; the bucket is tried afterwards.
 
 use super::arn::{TrailRef, check_name};
-use super::destination::{check_bucket, check_key, check_logs, check_prefix, check_topic, topic_arn};
+use super::destination::{check_bucket, check_key, check_key_region, check_logs, check_prefix, check_topic, topic_arn};
 use super::error::ApiError;
 use super::input::Input;
 use super::organization;
@@ -113,6 +113,7 @@ fn checked(mut trail: Trail) -> Result<Trail, ApiError> {
         &trail.home_region,
     )?;
     trail.kms_key_id.as_deref().map(check_key).transpose()?;
+    trail.kms_key_id.as_deref().map(|key| check_key_region(key, &trail.home_region)).transpose()?;
     if trail.is_multi_region_trail && !trail.include_global_service_events {
         let message = "Multi-Region trail must include global service events.";
         return Err(ApiError::new("InvalidParameterCombinationException", message));
@@ -154,7 +155,7 @@ fn check_room(state: &State<'_>, trail: &Trail) -> Result<(), ApiError> {
     }
 }
 
-/// Refuses what this version would take and not do: a trail that promises encryption or notification must keep it.
+/// Refuses what this version would take and not do: a trail that promises notification must keep it.
 fn refuse_unbuilt(trail: &Trail) -> Result<(), ApiError> {
     if trail.is_organization_trail {
         return Err(organization::not_in_use());
@@ -162,7 +163,6 @@ fn refuse_unbuilt(trail: &Trail) -> Result<(), ApiError> {
     let unbuilt = [
         ("SnsTopicName", trail.sns_topic_name.is_some(), "notifications are"),
         ("CloudWatchLogsLogGroupArn", trail.cloud_watch_logs_log_group_arn.is_some(), "delivery to CloudWatch Logs is"),
-        ("KmsKeyId", trail.kms_key_id.is_some(), "delivery with a KMS key is"),
     ];
     match unbuilt.iter().find(|(_, asked, _)| *asked) {
         None => Ok(()),

@@ -6,7 +6,7 @@ mod selectors;
 mod trails;
 
 use super::*;
-use crate::seams::{HistoryError, HistoryPage, HistoryQuery};
+use crate::seams::{BucketError, HistoryError, HistoryPage, HistoryQuery, KmsError, KmsKey};
 use futures_util::future::BoxFuture;
 use journal::Seq;
 use std::collections::BTreeSet;
@@ -29,13 +29,35 @@ impl Buckets for Store {
         Box::pin(async { answer })
     }
 
-    fn put_marker<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
-        let answer = match bucket.starts_with("locked-") {
-            true => Err(BucketError::Denied("AccessDenied".to_owned())),
-            false => {
-                self.markers.lock().unwrap().push(format!("{bucket}/{key}"));
-                Ok(())
-            }
+    fn put_marker<'a>(&'a self, trail: &'a Trail, key: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+        let bucket = &trail.s3_bucket_name;
+        let answer = if bucket.starts_with("locked-") {
+            Err(BucketError::Denied("AccessDenied".to_owned()))
+        } else if bucket.starts_with("plain-") && trail.kms_key_id.is_some() {
+            Err(BucketError::Unencrypted)
+        } else {
+            self.markers.lock().unwrap().push(format!("{bucket}/{key}"));
+            Ok(())
+        };
+        Box::pin(async { answer })
+    }
+}
+
+const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012";
+
+/// Knows one key by its id, its ARN and `alias/audit`; `alias/disabled` cannot be used, and `alias/far` is not answered.
+struct Keys;
+
+impl Kms for Keys {
+    fn find<'a>(&'a self, key: &'a str, region: &'a str) -> BoxFuture<'a, Result<KmsKey, KmsError>> {
+        assert_eq!(region, "eu-west-1");
+        let found = |is_enabled| Ok(KmsKey { arn: KEY.to_owned(), is_enabled });
+        let answer = match key {
+            "alias/audit" | KEY => found(true),
+            "alias/disabled" => found(false),
+            "alias/far" => Err(KmsError::Unavailable("connection refused".to_owned())),
+            id if KEY.ends_with(id) => found(true),
+            _ => Err(KmsError::Refused("NotFoundException".to_owned())),
         };
         Box::pin(async { answer })
     }
@@ -83,7 +105,7 @@ impl Api {
         let folder = tempfile::tempdir().unwrap();
         let registry = Registry::open(&folder.path().join("registry")).unwrap();
         let store = Arc::new(Store::default());
-        for bucket in ["audit", "locked-audit"] {
+        for bucket in ["audit", "locked-audit", "plain-audit"] {
             store.buckets.lock().unwrap().insert(bucket.to_owned());
         }
         let (tail, past) = (Arc::new(Tail(AtomicU64::new(42))), Arc::new(Past::default()));
@@ -100,7 +122,7 @@ impl Api {
             now_ms: self.now_ms,
             request_id: "5f1d2c3b-0000-4000-8000-000000000001".to_owned(),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(self.api.call(call))
     }
 

@@ -3,7 +3,8 @@
 //! Two requests are all that delivery needs, so they are made by hand on `object_store`'s signer and HTTP client: its
 //! own `AmazonS3` cannot write a key that ends in a slash (the markers), cannot ask for a bucket, and hides error codes.
 
-use super::{BucketError, LogBucket, ObjectHeaders};
+use super::{BucketError, Encryption, LogBucket, ObjectHeaders};
+use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
@@ -13,6 +14,7 @@ use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, HttpResponse, ReqwestConnector};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// An S3 endpoint, addressed in path style.
@@ -21,6 +23,8 @@ pub struct S3Endpoint {
     credential: AwsCredential,
     endpoint: String,
     region: String,
+    /// The store has refused SSE-S3: it is not asked for it again.
+    without_encryption: AtomicBool,
 }
 
 /// Where an endpoint is and with which key it is called.
@@ -75,7 +79,8 @@ impl S3Endpoint {
             secret_key: options.secret.expose().to_owned(),
             token: options.session_token,
         };
-        Ok(S3Endpoint { client, credential, endpoint, region: options.region })
+        let without_encryption = AtomicBool::new(false);
+        Ok(S3Endpoint { client, credential, endpoint, region: options.region, without_encryption })
     }
 
     /// Makes a bucket; one that is ours already is fine.
@@ -137,6 +142,43 @@ impl S3Endpoint {
     }
 }
 
+impl S3Endpoint {
+    async fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        headers: &ObjectHeaders,
+        plain: bool,
+    ) -> Result<(), BucketError> {
+        let path = format!("{bucket}/{key}");
+        let url = format!("{}/{}", self.endpoint, utf8_percent_encode(&path, PATH));
+        let mut request = Request::builder()
+            .method(Method::PUT)
+            .uri(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static(headers.content_type))
+            .header(CONTENT_ENCODING, HeaderValue::from_static(headers.content_encoding))
+            // The bucket policy that AWS tells people to write asks for it (§7).
+            .header("x-amz-acl", HeaderValue::from_static("bucket-owner-full-control"));
+        for (name, value) in &headers.metadata {
+            request = request.header(format!("x-amz-meta-{name}"), value);
+        }
+        match &headers.encryption {
+            Encryption::Store if plain => {}
+            Encryption::Store => request = request.header("x-amz-server-side-encryption", "AES256"),
+            Encryption::Kms { key_arn, trail_arn } => {
+                let context = serde_json::json!({ "aws:cloudtrail:arn": trail_arn }).to_string();
+                let context = base64::engine::general_purpose::STANDARD.encode(context);
+                request = request
+                    .header("x-amz-server-side-encryption", "aws:kms")
+                    .header("x-amz-server-side-encryption-aws-kms-key-id", key_arn)
+                    .header("x-amz-server-side-encryption-context", context);
+            }
+        }
+        self.send(bucket, request, body).await
+    }
+}
+
 impl LogBucket for S3Endpoint {
     fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         let url = format!("{}/{}", self.endpoint, utf8_percent_encode(bucket, PATH));
@@ -151,20 +193,30 @@ impl LogBucket for S3Endpoint {
         body: Bytes,
         headers: ObjectHeaders,
     ) -> BoxFuture<'a, Result<(), BucketError>> {
-        let path = format!("{bucket}/{key}");
-        let url = format!("{}/{}", self.endpoint, utf8_percent_encode(&path, PATH));
-        let mut request = Request::builder()
-            .method(Method::PUT)
-            .uri(url)
-            .header(CONTENT_TYPE, HeaderValue::from_static(headers.content_type))
-            .header(CONTENT_ENCODING, HeaderValue::from_static(headers.content_encoding))
-            // The bucket policy that AWS tells people to write asks for it (§7).
-            .header("x-amz-acl", HeaderValue::from_static("bucket-owner-full-control"));
-        for (name, value) in &headers.metadata {
-            request = request.header(format!("x-amz-meta-{name}"), value);
-        }
-        Box::pin(self.send(bucket, request, body))
+        Box::pin(async move {
+            let plain = self.without_encryption.load(Ordering::Relaxed);
+            match self.put_object(bucket, key, body.clone(), &headers, plain).await {
+                Err(BucketError::Refused { code, .. })
+                    if !plain && headers.encryption == Encryption::Store && is_unknown_encryption(&code) =>
+                {
+                    self.put_object(bucket, key, body, &headers, true).await?;
+                    tracing::info!(
+                        endpoint = self.endpoint,
+                        code,
+                        "the store does not know SSE-S3 and is not asked for it"
+                    );
+                    self.without_encryption.store(true, Ordering::Relaxed);
+                    Ok(())
+                }
+                done => done,
+            }
+        })
     }
+}
+
+/// Whether a store that refuses so may take the object without SSE-S3: each store that has none says it in its own way.
+fn is_unknown_encryption(code: &str) -> bool {
+    matches!(code, "NotImplemented" | "InvalidRequest" | "InvalidArgument" | "InvalidEncryptionAlgorithmError")
 }
 
 impl fmt::Debug for S3Endpoint {

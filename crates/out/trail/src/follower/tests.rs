@@ -1,6 +1,7 @@
 //! Delivery through failures and crashes, against a bucket that is a map.
 
 mod digests;
+mod routed;
 
 use super::*;
 use crate::cut::tests::{entry, ids_in, trail};
@@ -102,6 +103,11 @@ impl House {
     /// A follower as a new process would make it. Its clock goes on by a slot with every look, so that a name made from
     /// another time than the saved one would show.
     fn follower(&self) -> TrailFollower {
+        self.follower_of(Feeds::new(self.registry.documents().unwrap(), Seq(0)))
+    }
+
+    /// The same with feeds that are routed.
+    fn follower_of(&self, feeds: Feeds) -> TrailFollower {
         let clock = Arc::clone(&self.clock);
         let now_ms: NowMs = Arc::new(move || clock.fetch_add(300_000, Ordering::Relaxed));
         let bucket: Arc<dyn LogBucket> = Arc::<FakeBucket>::clone(&self.bucket);
@@ -109,7 +115,7 @@ impl House {
         let hour = Duration::from_secs(3600);
         let trails = self.registry.documents().unwrap();
         let tools = Tools {
-            feeds: Feeds::new(trails.clone(), Seq(0)),
+            feeds,
             trails,
             states: self.registry.documents().unwrap(),
             digests: DigestTools::new(&self.registry, keys, Arc::clone(&bucket), hour, Arc::clone(&now_ms)).unwrap(),

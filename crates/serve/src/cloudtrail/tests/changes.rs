@@ -137,7 +137,7 @@ fn tags_keep_their_rules() {
 #[test]
 fn creates_that_meet_never_pass_the_limit_of_a_region() {
     let api = Api::new();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
     let call = |number: usize| Call {
         target: "CloudTrail_20131101.CreateTrail".to_owned(),
         region: "eu-west-1".to_owned(),

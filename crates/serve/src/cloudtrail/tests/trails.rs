@@ -51,6 +51,39 @@ fn a_bucket_that_is_missing_or_refuses_leaves_no_trail() {
 }
 
 #[test]
+fn a_key_is_found_by_any_of_its_names_and_shown_by_its_arn() {
+    let mut api = Api::new();
+    let create = |api: &Api, key: &str| {
+        let trail = api.ok("CreateTrail", json!({"Name": "main", "S3BucketName": "audit", "KmsKeyId": key}));
+        assert_eq!(api.ok("GetTrail", json!({"Name": "main"}))["Trail"]["KmsKeyId"], trail["KmsKeyId"]);
+        api.ok("DeleteTrail", json!({"Name": "main"}));
+        trail["KmsKeyId"].clone()
+    };
+    let with = |bucket: &str, key: &str| json!({"Name": "main", "S3BucketName": bucket, "KmsKeyId": key});
+    // Nobody can be asked: what names a key by itself is believed.
+    for key in [KEY, "12345678-1234-1234-1234-123456789012"] {
+        assert_eq!(create(&api, key), json!(KEY), "{key}");
+    }
+    api.refuses("CreateTrail", with("audit", "alias/audit"), "KmsKeyNotFoundException");
+    api.refuses("CreateTrail", with("plain-audit", KEY), "UnsupportedOperationException");
+    api.api = api.api.with_kms(Some(Arc::new(Keys)));
+    for key in [KEY, "12345678-1234-1234-1234-123456789012", "alias/audit"] {
+        assert_eq!(create(&api, key), json!(KEY), "{key}");
+    }
+    for (key, code) in [
+        ("87654321-1234-1234-1234-123456789012", "InsufficientEncryptionPolicyException"),
+        ("alias/unknown", "InsufficientEncryptionPolicyException"),
+        ("alias/disabled", "KmsException"),
+        ("alias/far", "KmsKeyNotFoundException"),
+    ] {
+        api.store.markers.lock().unwrap().clear();
+        api.refuses("CreateTrail", with("audit", key), code);
+        assert_eq!(api.store.markers.lock().unwrap().len(), 1, "the bucket is tried before the key");
+    }
+    assert_eq!(api.ok("DescribeTrails", json!({})), json!({"trailList": []}));
+}
+
+#[test]
 fn create_is_checked_by_syntax_first_then_by_what_there_is_then_by_the_bucket() {
     let api = Api::new();
     let with = |more: Value| {
@@ -79,7 +112,8 @@ fn create_is_checked_by_syntax_first_then_by_what_there_is_then_by_the_bucket() 
         (json!({"IsOrganizationTrail": true}), "OrganizationsNotInUseException"),
         // Valid wishes that this version could not keep.
         (json!({"SnsTopicName": "topic"}), "UnsupportedOperationException"),
-        (json!({"KmsKeyId": "alias/key"}), "UnsupportedOperationException"),
+        (json!({"KmsKeyId": "alias/key"}), "S3BucketDoesNotExistException"),
+        (json!({"KmsKeyId": KEY.replace("eu-west-1", "us-east-1")}), "KmsKeyNotFoundException"),
         (json!({}), "S3BucketDoesNotExistException"),
     ] {
         api.refuses("CreateTrail", with(more), code);

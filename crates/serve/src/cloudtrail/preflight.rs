@@ -1,0 +1,121 @@
+//! What CreateTrail and UpdateTrail try before they change anything: whether the bucket takes what will be delivered, and
+//! whether the key is one (`reference/trails-and-delivery.md §3`, preflight). What was written stays when a try fails.
+
+use super::destination::key_arn;
+use super::error::ApiError;
+use crate::seams::{BucketError, Buckets, Kms, KmsError};
+use registry::Trail;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long all tries may take together: other changes wait for this one.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What is tried.
+pub(crate) struct Preflight {
+    pub(crate) buckets: Arc<dyn Buckets>,
+    /// Who knows the keys; without anybody, key ids and ARNs are believed.
+    pub(crate) kms: Option<Arc<dyn Kms>>,
+}
+
+impl Preflight {
+    /// Tries a trail's destinations. Its key stands there as a whole ARN afterwards.
+    ///
+    /// # Errors
+    /// The bucket's errors, then the key's.
+    pub(crate) async fn try_out(&self, trail: &mut Trail) -> Result<(), ApiError> {
+        let tries = async {
+            let key = self.find_key(trail).await;
+            let mut tried = trail.clone();
+            tried.kms_key_id = key.as_ref().ok().cloned().flatten();
+            self.try_bucket(&tried).await?;
+            trail.kms_key_id = key?;
+            Ok(())
+        };
+        match tokio::time::timeout(TIMEOUT, tries).await {
+            Ok(done) => done,
+            Err(_) => Err(ApiError::internal(&"the trail's bucket or key could not be tried in time")),
+        }
+    }
+
+    /// The bucket is there, and delivery may write the marker objects. Writing is tried also where the bucket cannot be
+    /// looked at, as CloudTrail does.
+    async fn try_bucket(&self, trail: &Trail) -> Result<(), ApiError> {
+        let bucket = &trail.s3_bucket_name;
+        let looked = self.buckets.bucket_exists(bucket).await;
+        if looked == Ok(false) {
+            return Err(bucket_error(bucket, BucketError::Missing));
+        }
+        let mut written = Ok(());
+        for key in marker_keys(trail) {
+            if written.is_ok() {
+                written = self.buckets.put_marker(trail, &key).await;
+            }
+        }
+        looked.map(drop).and(written).map_err(|error| bucket_error(bucket, error))
+    }
+
+    /// The whole ARN of the trail's key.
+    async fn find_key(&self, trail: &Trail) -> Result<Option<String>, ApiError> {
+        let Some(key) = trail.kms_key_id.as_deref() else { return Ok(None) };
+        let as_given = || key_arn(key, &trail.home_region, &trail.account_id).map(Some);
+        let Some(kms) = &self.kms else { return as_given() };
+        match kms.find(key, &trail.home_region).await {
+            Ok(found) if found.is_enabled => Ok(Some(found.arn)),
+            Ok(found) => {
+                let message = format!("KMS key {} is disabled.", found.arn);
+                Err(ApiError::new("KmsException", message))
+            }
+            Err(KmsError::Refused(cause)) => {
+                tracing::info!(key, %cause, "the key of a trail was refused");
+                Err(insufficient_encryption())
+            }
+            Err(KmsError::Unavailable(cause)) => {
+                tracing::warn!(key, %cause, "the key of a trail could not be looked at and is believed");
+                as_given()
+            }
+        }
+    }
+}
+
+fn insufficient_encryption() -> ApiError {
+    let message = "Insufficient permissions to access S3 bucket or KMS key.";
+    ApiError::new("InsufficientEncryptionPolicyException", message)
+}
+
+fn bucket_error(bucket: &str, error: BucketError) -> ApiError {
+    match error {
+        BucketError::Missing => {
+            ApiError::new("S3BucketDoesNotExistException", format!("S3 bucket {bucket} does not exist!"))
+        }
+        BucketError::Denied(cause) => {
+            tracing::info!(%bucket, %cause, "trail bucket refused");
+            let message = format!("Incorrect S3 bucket policy is detected for bucket: {bucket}");
+            ApiError::new("InsufficientS3BucketPolicyException", message)
+        }
+        BucketError::Key(cause) => {
+            tracing::info!(%bucket, %cause, "trail bucket refused the key");
+            if cause.starts_with("KMS.Disabled") {
+                return ApiError::new("KmsException", "The KMS key of the trail is disabled.");
+            }
+            insufficient_encryption()
+        }
+        BucketError::Unencrypted => {
+            let message = "The object store that OpenTrail serves itself does not encrypt with KMS keys: leave KmsKeyId \
+                           out, or send s3 to an upstream that does.";
+            ApiError::unsupported(message)
+        }
+        BucketError::Unavailable(_) => ApiError::internal(&format!("bucket {bucket}: {error}")),
+    }
+}
+
+/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`, and the same for digests when they are asked for.
+fn marker_keys(trail: &Trail) -> Vec<String> {
+    let prefix = trail.s3_key_prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+    let folder = |name: &str| format!("{prefix}AWSLogs/{}/{name}/", trail.account_id);
+    let mut keys = vec![folder("CloudTrail")];
+    if trail.log_file_validation_enabled {
+        keys.push(folder("CloudTrail-Digest"));
+    }
+    keys
+}
