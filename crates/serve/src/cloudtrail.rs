@@ -30,9 +30,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use input::Input;
 use output::TrailOutput;
 use preflight::Preflight;
-use registry::{
-    DeliveryState, DigestState, Documents, Expected, Registry, RegistryError, SigningKey, Trail, Version, Versioned,
-};
+use registry::{DeliveryState, DigestState, Documents, Expected, Registry, RegistryError, SigningKey, Trail, Version};
 use serde_json::{Value, json};
 use state::State;
 use std::sync::Arc;
@@ -242,19 +240,28 @@ impl CloudTrail {
     }
 
     /// Decides a change on a snapshot, tries the destinations where the settings are new, and writes. Decides again when the
-    /// snapshot was overtaken; a refused or failed change leaves the trails as they were.
+    /// snapshot was overtaken; a refused or failed change leaves the trails as they were. While destinations are tried,
+    /// others can change theirs: a slow bucket delays nobody else.
     async fn change(
         &self,
         call: &Call,
         decide: impl Fn(&State<'_>) -> Result<Change, ApiError>,
     ) -> Result<Option<Trail>, ApiError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let decide_now = || {
+            let trails = self.trails.list();
+            decide(&State { trails: &trails, region: &call.region, account_id: &call.account_id })
+        };
         for _ in 0..CHANGE_TRIES {
-            let trails: Vec<Versioned<Trail>> = self.trails.list();
-            let mut change = decide(&State { trails: &trails, region: &call.region, account_id: &call.account_id })?;
-            drop(trails);
-            if let Change::Put { trail, settings: true, .. } = &mut change {
-                self.preflight.try_out(trail).await?;
+            let tried = match decide_now()? {
+                Change::Put { trail, settings: true, .. } => Some(self.preflight.try_out(&trail).await?),
+                _ => None,
+            };
+            let _one_at_a_time = self.changing.lock().await;
+            let mut change = decide_now()?;
+            if let Change::Put { trail, settings: true, .. } = &mut change
+                && !tried.is_some_and(|tried| tried.settle(trail))
+            {
+                continue;
             }
             match self.write(&change).await {
                 Ok(()) => return Ok(change.into_trail()),

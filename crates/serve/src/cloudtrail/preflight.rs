@@ -8,7 +8,7 @@ use registry::Trail;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long all tries may take together: other changes wait for this one.
+/// How long all tries may take together: the caller waits.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is tried.
@@ -18,19 +18,39 @@ pub(crate) struct Preflight {
     pub(crate) kms: Option<Arc<dyn Kms>>,
 }
 
+/// A trail whose destinations have been tried.
+pub(crate) struct Tried {
+    trail: Trail,
+    key: Option<String>,
+}
+
+impl Tried {
+    /// Puts the whole ARN of the key into a trail, if its destinations are those that were tried; otherwise `false`.
+    pub(crate) fn settle(self, trail: &mut Trail) -> bool {
+        let destination = |trail: &Trail| {
+            let Trail { s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled, .. } = trail.clone();
+            (s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled)
+        };
+        let fits = destination(trail) == destination(&self.trail);
+        if fits {
+            trail.kms_key_id = self.key;
+        }
+        fits
+    }
+}
+
 impl Preflight {
-    /// Tries a trail's destinations. Its key stands there as a whole ARN afterwards.
+    /// Tries a trail's destinations.
     ///
     /// # Errors
     /// The bucket's errors, then the key's.
-    pub(crate) async fn try_out(&self, trail: &mut Trail) -> Result<(), ApiError> {
+    pub(crate) async fn try_out(&self, trail: &Trail) -> Result<Tried, ApiError> {
         let tries = async {
             let key = self.find_key(trail).await;
             let mut tried = trail.clone();
             tried.kms_key_id = key.as_ref().ok().cloned().flatten();
             self.try_bucket(&tried).await?;
-            trail.kms_key_id = key?;
-            Ok(())
+            Ok(Tried { trail: trail.clone(), key: key? })
         };
         match tokio::time::timeout(TIMEOUT, tries).await {
             Ok(done) => done,

@@ -51,8 +51,8 @@ pub(crate) fn describe_trails(state: &State<'_>, input: &Input) -> Result<Value,
     value(&Output { trail_list })
 }
 
-/// ListTrails: every trail of the account, whatever its home Region. One page holds them all: there are at most five per
-/// Region.
+/// ListTrails: the account's trails that exist in this Region, at home here or as shadows; a single-Region trail of
+/// another Region does not. One page holds them all: there are at most five per Region.
 ///
 /// # Errors
 /// A member of the wrong type.
@@ -63,7 +63,7 @@ pub(crate) fn list_trails(state: &State<'_>, input: &Input) -> Result<Value, Api
         trails: Vec<TrailInfo<'a>>,
     }
     input.text("NextToken")?;
-    value(&Output { trails: state.own().map(|trail| TrailInfo::of(trail)).collect() })
+    value(&Output { trails: state.present_in(state.region).map(|trail| TrailInfo::of(trail)).collect() })
 }
 
 /// GetTrailStatus; `delivery` and `digests` are the states kept under the trail's ARN, which may be those of an earlier trail.

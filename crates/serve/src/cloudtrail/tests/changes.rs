@@ -155,3 +155,30 @@ fn creates_that_meet_never_pass_the_limit_of_a_region() {
     assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 5);
     assert_eq!(api.registry.list::<Trail>().unwrap().len(), 5);
 }
+
+#[test]
+fn a_bucket_that_hangs_delays_no_other_change() {
+    let api = Api::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let call = |operation: &str, body: Value| Call {
+        target: format!("CloudTrail_20131101.{operation}"),
+        region: "eu-west-1".to_owned(),
+        account_id: ACCOUNT.to_owned(),
+        body: body.to_string().into(),
+        now_ms: NOW_MS,
+        request_id: String::new(),
+    };
+    api.store.buckets.lock().unwrap().insert("hanging-audit".to_owned());
+    runtime.block_on(async {
+        let hangs = api.api.call(call("CreateTrail", json!({"Name": "slow", "S3BucketName": "hanging-audit"})));
+        let goes_on = async {
+            tokio::task::yield_now().await;
+            api.api.call(call("CreateTrail", json!({"Name": "fast", "S3BucketName": "audit"}))).await
+        };
+        tokio::select! {
+            biased;
+            _ = hangs => panic!("it does not hang"),
+            answer = goes_on => assert_eq!(answer.status(), 200),
+        }
+    });
+}

@@ -174,10 +174,11 @@ fn describe_trails_shows_this_regions_trails_and_shadows() {
     assert_eq!(here(json!({"trailNameList": [foreign]})), [""; 0]);
     api.refuses("DescribeTrails", json!({"trailNameList": ["arn:aws:nonsense"]}), "CloudTrailARNInvalidException");
     api.refuses("DescribeTrails", json!({"trailNameList": ["x"]}), "InvalidTrailNameException");
-    let list = api.ok_in("ap-south-1", "ListTrails", json!({}));
-    let entry = json!({"TrailARN": local, "Name": "local", "HomeRegion": "eu-west-1"});
-    assert_eq!((list["Trails"].as_array().unwrap().len(), &list["Trails"][0]), (3, &entry));
-    assert!(list.get("NextToken").is_none());
+    let listed = |region| api.ok_in(region, "ListTrails", json!({}));
+    let entry = |arn: &str, name, home| json!({"TrailARN": arn, "Name": name, "HomeRegion": home});
+    let (at_home, shadow) = (entry(&local, "local", "eu-west-1"), entry(&everywhere, "everywhere", "us-east-1"));
+    assert_eq!(listed("eu-west-1"), json!({"Trails": [at_home, shadow]}));
+    assert_eq!(listed("ap-south-1"), json!({"Trails": [shadow]}), "a trail of one Region is listed there alone");
 }
 
 #[test]
