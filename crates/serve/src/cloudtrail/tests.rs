@@ -9,6 +9,7 @@ use super::*;
 use crate::seams::{BucketError, HistoryError, HistoryPage, HistoryQuery, KmsError, KmsKey};
 use futures_util::future::BoxFuture;
 use journal::Seq;
+use registry::Versioned;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
