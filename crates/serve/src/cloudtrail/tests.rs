@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Buckets by name. `locked-…` refuses writes, `plain-…` refuses keys, `hanging-…` never answers a write, and `far-…` is a store that does not answer.
+/// Buckets by name. `locked-…` refuses writes, `plain-…` refuses keys, `hanging-…` never answers a write, and `far-…` is
+/// a store that does not answer.
 #[derive(Default)]
 struct Store {
     buckets: Mutex<BTreeSet<String>>,
