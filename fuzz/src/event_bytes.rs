@@ -10,7 +10,7 @@ pub fn scan(input: &[u8]) {
     ask_everything(&event);
     let mut stored = Vec::new();
     event.head().encode(&mut stored);
-    let again = Event::from_stored(&stored, event.json().clone()).expect("a head that was just written");
+    let again = Event::from_stored(&stored, event.json()).expect("a head that was just written");
     assert_eq!(again.head(), event.head());
 }
 
@@ -20,11 +20,11 @@ pub fn head(input: &[u8]) {
     let Some(([low, high], rest)) = input.split_first_chunk() else { return };
     let len = usize::from(u16::from_le_bytes([*low, *high])).min(rest.len());
     let (stored, json) = rest.split_at(len);
-    let Ok(event) = Event::from_stored(stored, Bytes::copy_from_slice(json)) else { return };
+    let Ok(event) = Event::from_stored(stored, json) else { return };
     ask_everything(&event);
     let mut written = Vec::new();
     event.head().encode(&mut written);
-    let again = Event::from_stored(&written, event.json().clone()).expect("a head that was just written");
+    let again = Event::from_stored(&written, event.json()).expect("a head that was just written");
     assert_eq!(again.head(), event.head());
 }
 

@@ -80,7 +80,7 @@ fn everything(journal: &Journal, dir: &Path) -> Option<Vec<Bytes>> {
             Ok(entries) => {
                 for entry in entries {
                     assert_eq!(entry.seq, Seq(found.len() as u64));
-                    found.push(entry.event.json().clone());
+                    found.push(Bytes::copy_from_slice(entry.event.json()));
                 }
             }
             Err(JournalError::Damaged { file, .. }) => {

@@ -94,6 +94,20 @@ pub fn credential<'a>(request: &Request<'a>) -> Option<Credential<'a>> {
     }
 }
 
+/// The service that a request is signed for, without reading the rest of the signature: a request is named before, and more
+/// often than, its signer is. `None` as for [`credential`], except that what else is wrong with the header is not seen.
+pub(crate) fn signed_service<'a>(request: &Request<'a>) -> Option<Cow<'a, str>> {
+    let authorization = request.headers.get("authorization").unwrap_or_default().trim_start();
+    if !authorization.starts_with("AWS4-") {
+        return credential(request).map(|credential| credential.service);
+    }
+    let (_, parameters) = authorization.split_once([' ', '\t'])?;
+    let scope = parameters.split(',').find_map(|parameter| parameter.trim().strip_prefix("Credential="))?;
+    let scope = scope.strip_suffix("/aws4_request")?;
+    let slash = scope.bytes().rposition(|byte| byte == b'/')?;
+    usable(Cow::Borrowed(scope.get(slash + 1..)?))
+}
+
 /// Who signed a browser's form for S3 (a POST policy). `form` is the body or its beginning: the fields that matter stand
 /// before the file. `None` for other requests, and as for [`credential`].
 pub fn form_credential<'a>(request: &Request<'_>, form: &'a [u8]) -> Option<Credential<'a>> {
@@ -165,7 +179,8 @@ fn version_4<'a>(request: &Request<'a>, parameters: &'a str, kind: CredentialKin
             return None;
         }
     }
-    let region_set = request.headers.get("x-amz-region-set").map(Cow::Borrowed);
+    let set = (kind == CredentialKind::HeaderV4a).then(|| request.headers.get("x-amz-region-set")).flatten();
+    let region_set = set.map(Cow::Borrowed);
     let scope = Scope::parse(Cow::Borrowed(scope?), kind, region_set)?;
     let token = request.headers.get("x-amz-security-token").map(Cow::Borrowed);
     Some(scope.into_credential(Cow::Borrowed(signed_headers?), Cow::Borrowed(signature?), token, kind))
@@ -231,7 +246,8 @@ impl<'a> Scope<'a> {
         let mut ends = [0..0, 0..0, 0..0, 0..0, 0..0];
         let mut end = scope.len();
         for (place, slot) in ends.iter_mut().enumerate().take(parts) {
-            let start = match scope.get(..end)?.rfind('/') {
+            let before = scope.as_bytes().get(..end)?;
+            let start = match before.iter().rposition(|byte| *byte == b'/') {
                 Some(slash) if place + 1 < parts => slash + 1,
                 _ if place + 1 == parts => 0,
                 _ => return None,

@@ -174,7 +174,7 @@ fn request_body(call: &Call) -> Keep {
 }
 
 /// For success; errors are always kept.
-fn response_body(call: &Call) -> Keep {
+pub(crate) fn response_body(call: &Call) -> Keep {
     if call.teaches() {
         return Keep::UpTo(ERROR_BODY);
     }

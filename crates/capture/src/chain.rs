@@ -73,7 +73,7 @@ mod tests {
         out.open_object();
         write(caller, &mut out);
         out.close_object();
-        String::from_utf8(out.into_bytes()).unwrap()
+        out.into_text()
     }
 
     #[test]

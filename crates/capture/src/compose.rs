@@ -4,11 +4,11 @@ mod accounts;
 mod additional;
 mod deleted;
 
-use crate::call::Call;
+use crate::call::{self, Call};
 use crate::compose::deleted::DeletedKey;
 use crate::decode::content_decoded;
 use crate::error::{self, Failed};
-use crate::exchange::{Exchange, Failure};
+use crate::exchange::{Exchange, Failure, Response};
 use crate::identities::Principal;
 use crate::manner::Said;
 use crate::opened::Opened;
@@ -78,14 +78,18 @@ impl Record<'_> {
         let body = if needs_body { Body::decode(&call, &raw_body, whole, Direction::Request) } else { Body::Empty };
         let broken_off =
             exchange.failure.is_some() && exchange.response.as_ref().is_some_and(|response| response.status < 400);
-        let raw_answer =
-            exchange.response.as_ref().filter(|response| !response.body.bytes.is_empty()).map(|response| {
-                let kept = response.body;
-                content_decoded(kept.bytes, kept.is_whole() && !broken_off, response.headers.get("content-encoding"))
-            });
+        // More may have been kept than the call, now that it is known, is told with.
+        let needed = exchange.response.as_ref().filter(|response| {
+            let keep = call::response_keep(call::response_body(&call), response.status);
+            !response.body.bytes.is_empty() && (keep.limit() > 0 || id_in_header(response).is_none())
+        });
+        let raw_answer = needed.map(|response| {
+            let kept = response.body;
+            content_decoded(kept.bytes, kept.is_whole() && !broken_off, response.headers.get("content-encoding"))
+        });
         let answer = match &raw_answer {
             Some((bytes, whole)) => Body::decode(&call, bytes, *whole, Direction::Response),
-            // Nothing was kept: of a long answer that is to be shown that is not all.
+            // Nothing was needed or kept: of a long answer that is to be shown that is not all.
             None if exchange.response.as_ref().is_some_and(|response| response.body.total > 0) => Body::Omitted,
             None => Body::Empty,
         };
@@ -189,7 +193,7 @@ impl Record<'_> {
         Ok(())
     }
 
-    fn write(&self, id: uuid::Uuid, extent: Extent) -> Vec<u8> {
+    fn write(&self, id: uuid::Uuid, extent: Extent) -> String {
         let mut out = Json::with_capacity(2048);
         out.open_object();
         out.text_member("eventVersion", EVENT_VERSION);
@@ -227,7 +231,7 @@ impl Record<'_> {
         out.text_member("eventCategory", if self.call.data.is_none() { "Management" } else { "Data" });
         self.tls(&mut out);
         out.close_object();
-        out.into_bytes()
+        out.into_text()
     }
 
     fn head(&self, out: &mut Json) {
@@ -391,9 +395,9 @@ enum Extent {
 
 /// The record that `write` makes. What is no valid JSON or too large (which would be a defect of the writer) is written
 /// again, reduced: a call is not lost for the way in which it is told.
-fn accepted(mut write: impl FnMut(Extent) -> Vec<u8>) -> Result<(Event, Extent), &'static str> {
-    let event = |json: Vec<u8>| match json.len() {
-        0..=limits::EVENT => Event::from_json(json.into()).map_err(|_| "not a record"),
+fn accepted(mut write: impl FnMut(Extent) -> String) -> Result<(Event, Extent), &'static str> {
+    let event = |json: String| match json.len() {
+        0..=limits::EVENT => Event::from_text(&json).map_err(|_| "not a record"),
         _ => Err("too large"),
     };
     event(write(Extent::Whole)).map(|event| (event, Extent::Whole)).or_else(|fault| {
@@ -408,16 +412,19 @@ fn random_id(recorder: &Recorder) -> uuid::Uuid {
 
 /// The id that the called service gave the request: in a header, or else in an XML answer.
 fn request_id<'e>(exchange: &Exchange<'e>, answer: &'e Body<'_>) -> Option<&'e str> {
-    let headers = exchange.response.as_ref()?.headers;
-    let header =
-        ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"].into_iter().find_map(|name| headers.get(name));
+    let header = id_in_header(exchange.response.as_ref()?);
     let in_body = || {
         let root = answer.root()?;
         let metadata = root.child("ResponseMetadata").unwrap_or(root);
         let id = ["RequestId", "requestId", "RequestID"].into_iter().find_map(|name| metadata.child(name))?;
-        id.text()
+        id.text().filter(|id| !id.is_empty())
     };
-    header.or_else(in_body).filter(|id| !id.is_empty())
+    header.or_else(in_body)
+}
+
+fn id_in_header<'e>(response: &Response<'e>) -> Option<&'e str> {
+    let names = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
+    names.into_iter().find_map(|name| response.headers.get(name)).filter(|id| !id.is_empty())
 }
 
 fn text(buffer: &[u8], length: usize) -> &str {
@@ -453,12 +460,12 @@ mod tests {
             let mut asked = Vec::new();
             let (event, extent) = accepted(|extent| {
                 asked.push(extent);
-                if extent == Extent::Whole { whole.clone().into_bytes() } else { REDUCED.into() }
+                if extent == Extent::Whole { whole.clone() } else { REDUCED.into() }
             })
             .unwrap();
-            assert_eq!((&event.json()[..], extent), (REDUCED.as_bytes(), Extent::Reduced));
+            assert_eq!((event.json(), extent), (REDUCED.as_bytes(), Extent::Reduced));
             assert_eq!(asked, [Extent::Whole, Extent::Reduced]);
         }
-        assert_eq!(accepted(|_| Vec::new()).map(drop), Err("not a record"));
+        assert_eq!(accepted(|_| String::new()).map(drop), Err("not a record"));
     }
 }

@@ -101,7 +101,7 @@ mod tests {
         out.open_object();
         object("requestParameters", &mut out, members);
         out.close_object();
-        String::from_utf8(out.into_bytes()).unwrap()
+        out.into_text()
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
             out.open_object();
             additional(&mut out, |out| text.iter().for_each(|text| out.text_member("a", text)));
             out.close_object();
-            String::from_utf8(out.into_bytes()).unwrap()
+            out.into_text()
         };
         assert_eq!(written(None), "{}");
         assert_eq!(written(Some("b".into())), r#"{"additionalEventData":{"a":"b"}}"#);
@@ -143,7 +143,7 @@ mod tests {
                     out.close_object();
                 }
             });
-            String::from_utf8(out.into_bytes()).unwrap()
+            out.into_text()
         };
         assert_eq!(written(&[]), "");
         assert_eq!(written(&["a", "b"]), r#""resources":[{"ARN":"a"},{"ARN":"b"}]"#);

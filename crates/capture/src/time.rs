@@ -159,7 +159,7 @@ mod tests {
     fn written(text: &str, dates: Dates) -> String {
         let mut out = Json::default();
         Instant::parse(text).unwrap().write(dates, &mut out);
-        String::from_utf8(out.into_bytes()).unwrap()
+        out.into_text()
     }
 
     #[test]

@@ -283,7 +283,7 @@ mod tests {
         for identity in [full, Identity::anonymous(), Identity::of_type(IdentityType::Unknown)] {
             let mut out = Json::default();
             write(&identity, &mut out);
-            assert_eq!(String::from_utf8(out.into_bytes()).unwrap(), serde_json::to_string(&identity).unwrap());
+            assert_eq!(out.into_text(), serde_json::to_string(&identity).unwrap());
         }
     }
 }

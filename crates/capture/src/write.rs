@@ -3,21 +3,21 @@
 /// The buffer. Commas are put where they belong by looking at what was written last.
 #[derive(Debug, Default)]
 pub(crate) struct Json {
-    buffer: Vec<u8>,
+    buffer: String,
 }
 
 impl Json {
     pub(crate) fn with_capacity(bytes: usize) -> Json {
-        Json { buffer: Vec::with_capacity(bytes) }
+        Json { buffer: String::with_capacity(bytes) }
     }
 
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_text(self) -> String {
         self.buffer
     }
 
     #[cfg(any(test, fuzzing))]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.buffer
+        self.buffer.as_bytes()
     }
 
     /// How much is written: a mark for [`Self::rewind`].
@@ -37,60 +37,61 @@ impl Json {
             return;
         }
         // Inside a text the quote would be escaped: these bytes stand only between two objects.
-        let room = self.buffer.get(start..start + limit).unwrap_or_default();
+        let room = self.buffer.as_bytes().get(start..start + limit).unwrap_or_default();
         let end = room.windows(BETWEEN.len()).rposition(|bytes| bytes == BETWEEN).map_or(0, |at| at + 1);
         self.rewind(start + end);
     }
 
     /// A comma, unless this is the first thing in its object or list, or the value of a key.
     fn comma(&mut self) {
-        if !matches!(self.buffer.last(), None | Some(b'{' | b'[' | b':')) {
-            self.buffer.push(b',');
+        if !matches!(self.buffer.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
+            self.buffer.push(',');
         }
     }
 
     pub(crate) fn open_object(&mut self) {
         self.comma();
-        self.buffer.push(b'{');
+        self.buffer.push('{');
     }
 
     pub(crate) fn close_object(&mut self) {
-        self.buffer.push(b'}');
+        self.buffer.push('}');
     }
 
     pub(crate) fn open_list(&mut self) {
         self.comma();
-        self.buffer.push(b'[');
+        self.buffer.push('[');
     }
 
     pub(crate) fn close_list(&mut self) {
-        self.buffer.push(b']');
+        self.buffer.push(']');
     }
 
     /// A name that needs no escaping: one of ours or of a service model.
     pub(crate) fn key(&mut self, key: &str) {
         debug_assert!(key.bytes().all(|byte| !needs_escape(byte)), "{key}");
         self.comma();
-        self.buffer.push(b'"');
-        self.buffer.extend_from_slice(key.as_bytes());
-        self.buffer.extend_from_slice(b"\":");
+        self.buffer.push('"');
+        self.buffer.push_str(key);
+        self.buffer.push_str("\":");
     }
 
     /// A modeled name with its first letter in lower case (`reference/event-record.md` §7.1).
     pub(crate) fn key_lower_first(&mut self, key: &str) {
-        self.key(key);
-        // Behind the name stand its closing quote and the colon.
-        let at = self.buffer.len().saturating_sub(key.len() + 2);
-        if let Some(first) = self.buffer.get_mut(at) {
-            first.make_ascii_lowercase();
-        }
+        debug_assert!(key.bytes().all(|byte| !needs_escape(byte)), "{key}");
+        self.comma();
+        self.buffer.push('"');
+        let mut rest = key.chars();
+        self.buffer.extend(rest.next().map(|first| first.to_ascii_lowercase()));
+        self.buffer.push_str(rest.as_str());
+        self.buffer.push_str("\":");
     }
 
     /// A name that came over the wire.
     pub(crate) fn foreign_key(&mut self, key: &str) {
         self.comma();
         self.quoted(key);
-        self.buffer.push(b':');
+        self.buffer.push(':');
     }
 
     pub(crate) fn text(&mut self, text: &str) {
@@ -103,9 +104,9 @@ impl Json {
     }
 
     pub(crate) fn number(&mut self, value: u64) {
-        use std::io::Write;
+        use std::fmt::Write;
         self.comma();
-        // Writing into a vector cannot fail.
+        // Writing into text cannot fail.
         let _ = write!(self.buffer, "{value}");
     }
 
@@ -116,7 +117,7 @@ impl Json {
     /// What is JSON already.
     pub(crate) fn raw(&mut self, json: &str) {
         self.comma();
-        self.buffer.extend_from_slice(json.as_bytes());
+        self.buffer.push_str(json);
     }
 
     pub(crate) fn text_member(&mut self, key: &str, text: &str) {
@@ -131,29 +132,31 @@ impl Json {
     }
 
     fn quoted(&mut self, text: &str) {
-        self.buffer.push(b'"');
-        let mut rest = text.as_bytes();
-        while let Some(at) = first_to_escape(rest) {
-            let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-            self.buffer.extend_from_slice(plain);
-            let Some((&byte, tail)) = tail.split_first() else { break };
-            match byte {
-                b'"' => self.buffer.extend_from_slice(b"\\\""),
-                b'\\' => self.buffer.extend_from_slice(b"\\\\"),
-                b'\n' => self.buffer.extend_from_slice(b"\\n"),
-                b'\r' => self.buffer.extend_from_slice(b"\\r"),
-                b'\t' => self.buffer.extend_from_slice(b"\\t"),
-                byte => self.control(byte),
+        self.buffer.push('"');
+        let mut rest = text;
+        while let Some((plain, tail)) = first_to_escape(rest.as_bytes()).and_then(|at| rest.split_at_checked(at)) {
+            self.buffer.push_str(plain);
+            let mut tail = tail.chars();
+            match tail.next() {
+                Some('"') => self.buffer.push_str("\\\""),
+                Some('\\') => self.buffer.push_str("\\\\"),
+                Some('\n') => self.buffer.push_str("\\n"),
+                Some('\r') => self.buffer.push_str("\\r"),
+                Some('\t') => self.buffer.push_str("\\t"),
+                Some(other) => self.control(other as u8),
+                None => break,
             }
-            rest = tail;
+            rest = tail.as_str();
         }
-        self.buffer.extend_from_slice(rest);
-        self.buffer.push(b'"');
+        self.buffer.push_str(rest);
+        self.buffer.push('"');
     }
 
     fn control(&mut self, byte: u8) {
-        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
-        self.buffer.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+        let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
+        self.buffer.push_str("\\u00");
+        self.buffer.push(digit(byte >> 4));
+        self.buffer.push(digit(byte & 15));
     }
 }
 

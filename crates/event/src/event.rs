@@ -3,14 +3,19 @@
 use crate::head::{Field, Head, HeadError};
 use crate::{Category, EventTime, scan};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// One CloudTrail record: its bytes, written once, and where its fields stand in them.
 ///
-/// Cloning is cheap for the bytes (they are shared) and one small allocation for the head.
+/// A clone is the same record again: nothing is copied.
 #[derive(Debug, Clone)]
-pub struct Event {
-    json: Bytes,
-    head: Box<Head>,
+pub struct Event(Arc<Record>);
+
+#[derive(Debug)]
+struct Record {
+    /// Text and not bytes, so that fields need not be checked to be text again whenever they are asked for.
+    json: Box<str>,
+    head: Head,
 }
 
 /// Why bytes are not a record.
@@ -42,57 +47,75 @@ impl Event {
     /// # Errors
     /// [`EventError`] when the bytes are not a JSON object with `eventTime`, `eventSource` and `eventName`.
     pub fn from_json(json: Bytes) -> Result<Event, EventError> {
-        let head = scan::head_of(&json)?;
-        Ok(Event { json, head: Box::new(head) })
+        match std::str::from_utf8(&json) {
+            Ok(text) => Event::from_text(text),
+            Err(error) => Err(EventError::NotJson(error.valid_up_to())),
+        }
+    }
+
+    /// [`from_json`](Event::from_json) of what is known to be text.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn from_text(json: &str) -> Result<Event, EventError> {
+        let head = scan::head_of(json)?;
+        Ok(Event(Arc::new(Record { json: json.into(), head })))
     }
 
     /// Puts a record and its stored head together again.
     ///
     /// # Errors
     /// [`HeadError`] when the head cannot be read or does not fit the record.
-    pub fn from_stored(head: &[u8], json: Bytes) -> Result<Event, HeadError> {
+    pub fn from_stored(head: &[u8], json: &[u8]) -> Result<Event, HeadError> {
+        let json = std::str::from_utf8(json).map_err(|_| HeadError::Misfit)?;
         let head = Head::decode(head, json.len())?;
-        Ok(Event { json, head: Box::new(head) })
+        Ok(Event(Arc::new(Record { json: json.into(), head })))
     }
 
     /// The record's bytes: the truth that is journaled, delivered and signed.
-    pub fn json(&self) -> &Bytes {
-        &self.json
+    pub fn json(&self) -> &[u8] {
+        self.0.json.as_bytes()
+    }
+
+    /// The same as text.
+    pub fn text(&self) -> &str {
+        &self.0.json
     }
 
     /// The index of the record, to be stored beside it.
     pub fn head(&self) -> &Head {
-        &self.head
+        &self.0.head
     }
 
     /// A text field; `None` when the record does not have it (or has `null`).
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.head.fields[field as usize].get(&self.json, &self.head.side)
+        let head = self.head();
+        head.fields[field as usize].get(self.text(), &head.side)
     }
 
     /// `eventTime`.
     pub fn time(&self) -> EventTime {
-        self.head.time
+        self.head().time
     }
 
     /// `eventCategory`; records before version 1.07 are told apart by `managementEvent` and `eventType`.
     pub fn category(&self) -> Category {
-        self.head.category
+        self.head().category
     }
 
     /// `readOnly`.
     pub fn read_only(&self) -> Option<bool> {
-        self.head.read_only
+        self.head().read_only
     }
 
     /// `managementEvent`.
     pub fn management_event(&self) -> Option<bool> {
-        self.head.management_event
+        self.head().management_event
     }
 
     /// Whether `sessionCredentialFromConsole` is `"true"`.
     pub fn from_console(&self) -> bool {
-        self.head.from_console
+        self.head().from_console
     }
 
     /// `eventID`; the empty string for the odd record without one.
@@ -122,9 +145,9 @@ impl Event {
 
     /// `resources[]` in the record's order.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = Resource<'_>> {
-        self.head.resources.iter().map(|spans| Resource {
-            resource_type: spans.resource_type.get(&self.json, &self.head.side),
-            arn: spans.arn.get(&self.json, &self.head.side),
+        self.head().resources.iter().map(|spans| Resource {
+            resource_type: spans.resource_type.get(self.text(), &self.head().side),
+            arn: spans.arn.get(self.text(), &self.head().side),
         })
     }
 

@@ -67,13 +67,13 @@ impl Span {
     }
 
     /// The text, or `None` when the field is absent.
-    pub(crate) fn get<'a>(self, json: &'a [u8], side: &'a [u8]) -> Option<&'a str> {
+    pub(crate) fn get<'a>(self, json: &'a str, side: &'a str) -> Option<&'a str> {
         if self.tagged_len & 1 == 0 {
             return None;
         }
         let text = if self.tagged_len & 2 == 0 { json } else { side };
         let start = self.start as usize;
-        std::str::from_utf8(text.get(start..start + (self.tagged_len >> 2) as usize)?).ok()
+        text.get(start..start + (self.tagged_len >> 2) as usize)
     }
 
     fn fits(self, json_len: usize, side_len: usize) -> bool {
@@ -99,7 +99,7 @@ pub struct Head {
     pub(crate) from_console: bool,
     pub(crate) fields: [Span; Field::COUNT],
     pub(crate) resources: SmallVec<[ResourceSpans; 2]>,
-    pub(crate) side: Box<[u8]>,
+    pub(crate) side: Box<str>,
 }
 
 /// A stored head that cannot be read.
@@ -136,7 +136,7 @@ impl Head {
             put_span(out, resource.arn);
         }
         put(out, self.side.len() as u32);
-        out.extend_from_slice(&self.side);
+        out.extend_from_slice(self.side.as_bytes());
     }
 
     /// Reads a stored head that belongs to a record of `json_len` bytes.
@@ -167,7 +167,8 @@ impl Head {
             head.resources.push(ResourceSpans { resource_type: take_span(&mut input)?, arn: take_span(&mut input)? });
         }
         let side_len = take_varint(&mut input)? as usize;
-        head.side = input.get(..side_len).ok_or(HeadError::Truncated)?.into();
+        let side = input.get(..side_len).ok_or(HeadError::Truncated)?;
+        head.side = std::str::from_utf8(side).map_err(|_| HeadError::Misfit)?.into();
         let mut spans = head.fields.iter().copied().chain(head.resources.iter().flat_map(|r| [r.resource_type, r.arn]));
         if spans.all(|span| span.fits(json_len, side_len)) { Ok(head) } else { Err(HeadError::Misfit) }
     }

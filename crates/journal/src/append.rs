@@ -40,9 +40,9 @@ impl Appender {
     ///
     /// # Errors
     /// As [`append`](Appender::append).
-    pub fn append_all(&self, events: Vec<Event>) -> Append {
-        if events.is_empty() {
-            return self.future(State::Nothing);
+    pub fn append_all(&self, mut events: Vec<Event>) -> Append {
+        if events.len() < 2 {
+            return events.pop().map_or_else(|| self.future(State::Nothing), |only| self.append(only));
         }
         self.future(State::Waiting(events.into_iter().map(Prepared::new).collect())).queued()
     }

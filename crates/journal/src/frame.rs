@@ -1,7 +1,6 @@
 //! The bytes of a segment: its header and its frames (`docs/formats/journal-segment.md`). Pure.
 
 use crate::{Entry, Seq};
-use bytes::Bytes;
 use event::{Event, HeadError};
 
 /// The version of the form that is written, and the only one that is read.
@@ -139,7 +138,7 @@ impl Frame<'_> {
 
     /// The entry, with bytes of its own.
     pub(crate) fn entry(&self) -> Result<Entry, HeadError> {
-        let event = Event::from_stored(self.head, Bytes::copy_from_slice(self.json))?;
+        let event = Event::from_stored(self.head, self.json)?;
         Ok(Entry { seq: Seq(self.seq), appended_ms: self.appended_ms, event })
     }
 }

@@ -2,7 +2,8 @@
 
 use super::host;
 use super::wire::Wire;
-use crate::{Catalog, Protocol, Request, ServiceId, ServiceInfo, credential};
+use crate::credential::signed_service;
+use crate::{Catalog, Protocol, Request, ServiceId, ServiceInfo};
 use smallvec::SmallVec;
 
 /// The services that a request may be for, the likeliest first.
@@ -45,8 +46,8 @@ const EXTRA_SIGNING_NAMES: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn find(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>) -> Candidates {
-    let credential = credential(request);
-    let scope = credential.as_ref().map_or("", |credential| &*credential.service);
+    let scope = signed_service(request).unwrap_or_default();
+    let scope = &*scope;
     let mut found = if scope.is_empty() { Candidates::default() } else { signed(catalog, scope) };
     if found.0.is_empty() {
         found = unsigned(catalog, request, wire, scope);

@@ -111,7 +111,7 @@ pub(super) fn play_with(recorder: &Recorder, opened: &Opened, exchange: &Exchang
     assert_eq!(records.reduced, 0, "the writer wrote what is no record");
     for event in records.iter() {
         assert!(event.json().len() <= 256 << 10);
-        let again = Event::from_json(event.json().clone()).expect("a record");
+        let again = Event::from_text(event.text()).expect("a record");
         assert_eq!(again.head(), event.head());
         let record: Value = serde_json::from_slice(event.json()).expect("JSON");
         for field in ["userAgent", "errorCode", "errorMessage", "requestID"] {

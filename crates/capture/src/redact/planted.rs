@@ -120,7 +120,7 @@ fn told(call: &Call, shape: Shape<'_>, planted: &Value) -> Vec<u8> {
     let json = serde_json::to_vec(planted).unwrap();
     let tree = crate::decode::json::tree(&json).unwrap();
     call.renderer(Wire::Json).members(tree.root(), shape, "", 0, &mut out);
-    out.into_bytes()
+    out.into_text().into_bytes()
 }
 
 fn told_by_ec2(call: &Call, planted: &Value, request: bool) -> Vec<u8> {
@@ -135,7 +135,7 @@ fn told_by_ec2(call: &Call, planted: &Value, request: bool) -> Vec<u8> {
         let body = format!("<Response>{text}</Response>");
         crate::ec2::response(call, crate::decode::xml::tree(body.as_bytes()).unwrap().root(), &mut out);
     }
-    out.into_bytes()
+    out.into_text().into_bytes()
 }
 
 #[test]

@@ -222,9 +222,8 @@ pub(crate) mod tests {
         let cuts = cut_all(&entries);
         let mut text = Vec::new();
         GzDecoder::new(&cuts[0].files[0].body[..]).read_to_end(&mut text).unwrap();
-        let expected =
-            [b"{\"Records\":[", &entries[0].event.json()[..], b",", &entries[1].event.json()[..], b"]}"].concat();
-        assert_eq!(text, expected);
+        let expected = format!("{{\"Records\":[{},{}]}}", entries[0].event.text(), entries[1].event.text());
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 
     #[test]

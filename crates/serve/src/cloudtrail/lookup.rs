@@ -176,7 +176,7 @@ impl<'a> LookupOutput<'a> {
                     })
                     .collect(),
                 // A record is UTF-8: `Event` takes nothing else.
-                cloud_trail_event: std::str::from_utf8(event.json()).unwrap_or_default(),
+                cloud_trail_event: event.text(),
             }
         });
         LookupOutput { events: events.collect(), next_token: page.next_token.as_deref() }
