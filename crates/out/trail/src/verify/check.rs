@@ -16,7 +16,7 @@ const DIGEST_MAX: u64 = 256 << 20;
 /// Bytes that are inflated at a time: they are hashed while they are in the processor's cache.
 const STEP: usize = 64 * 1024;
 
-/// A log file that is being inflated and hashed as it comes.
+/// A log file that is being inflated and hashed as it comes. One serves for many files, one after another.
 pub struct LogCheck {
     inflate: Decompress,
     hash: Context,
@@ -68,7 +68,8 @@ impl LogCheck {
     }
 
     /// What is to be said of the file. A file that was cut off has another hash, as the AWS CLI sees it.
-    pub fn finish(mut self, expected_hash: &str) -> Verdict {
+    /// Then it is ready for the next file.
+    pub fn finish(&mut self, expected_hash: &str) -> Verdict {
         // What the inflater still holds back.
         while !self.ended && !self.broken {
             let before = self.inflate.total_out();
@@ -81,16 +82,22 @@ impl LogCheck {
                 _ => {}
             }
         }
-        if self.broken {
-            return Verdict::invalid("invalid format");
-        }
-        if self.trailing {
-            return Verdict::invalid("unexpected data after end of compressed stream");
-        }
-        match hex::encode(self.hash.finish()) == expected_hash {
-            true => Verdict::Valid,
-            false => Verdict::invalid("hash value doesn't match"),
-        }
+        let hash = std::mem::replace(&mut self.hash, Context::new(&SHA256)).finish();
+        let verdict = match (self.broken, self.trailing) {
+            (true, _) => Verdict::invalid("invalid format"),
+            (_, true) => Verdict::invalid("unexpected data after end of compressed stream"),
+            _ if hex::encode(hash) == expected_hash => Verdict::Valid,
+            _ => Verdict::invalid("hash value doesn't match"),
+        };
+        self.reset();
+        verdict
+    }
+
+    /// Forgets what was read of a file.
+    pub fn reset(&mut self) {
+        self.inflate.reset(true);
+        self.hash = Context::new(&SHA256);
+        (self.ended, self.trailing, self.broken) = (false, false, false);
     }
 }
 

@@ -12,7 +12,7 @@ use event::EventTime;
 use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -110,6 +110,7 @@ struct Context {
     keys: Arc<dyn KeySource>,
     request: Request,
     permits: Arc<Semaphore>,
+    benches: Benches,
 }
 
 /// Verifies. Needs a tokio runtime with several threads to use several processors.
@@ -124,7 +125,8 @@ pub async fn validate(
 ) -> Result<Results, VerifyError> {
     let parallel = request.parallel.max(1);
     let mut ledger = Ledger::new(&request, progress);
-    let context = Context { archive, keys, request, permits: Arc::new(Semaphore::new(parallel)) };
+    let context =
+        Context { archive, keys, request, permits: Arc::new(Semaphore::new(parallel)), benches: Benches::default() };
     let (items, incoming) = mpsc::channel(parallel * WAITING);
     let produce = async {
         let items = items;
@@ -257,9 +259,9 @@ impl Context {
     /// Starts to check a log file, once there is room for one more.
     async fn check_log(&self, log: &ListedFile) -> JoinHandle<Result<Verdict, ArchiveError>> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let (archive, log) = (Arc::clone(&self.archive), log.clone());
+        let (archive, log, benches) = (Arc::clone(&self.archive), log.clone(), self.benches.clone());
         tokio::spawn(async move {
-            let verdict = insist(|| check_log(archive.as_ref(), &log)).await;
+            let verdict = insist(|| check_log(archive.as_ref(), &log, &benches)).await;
             drop(permit);
             match verdict {
                 Err(ArchiveError::NotFound) => Ok(Verdict::invalid("not found")),
@@ -372,29 +374,60 @@ async fn fetch_digest(archive: &dyn Archive, bucket: &str, key: &str) -> Fetched
     Ok(parse(key, &bytes, &object.metadata, archive.keeps_metadata()))
 }
 
-async fn check_log(archive: &dyn Archive, log: &ListedFile) -> Result<Verdict, ArchiveError> {
+/// Inflaters and buffers that were used and may be used again: making them costs as much as a small file.
+#[derive(Clone, Default)]
+struct Benches(Arc<Mutex<Vec<Bench>>>);
+
+struct Bench {
+    check: LogCheck,
+    buffer: Vec<u8>,
+}
+
+impl Benches {
+    fn take(&self) -> Bench {
+        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| Bench { check: LogCheck::new(), buffer: vec![0; 64 * 1024] })
+    }
+
+    fn give_back(&self, bench: Bench) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bench);
+    }
+}
+
+async fn check_log(archive: &dyn Archive, log: &ListedFile, benches: &Benches) -> Result<Verdict, ArchiveError> {
     let object = archive.get(&log.s3_bucket, &log.s3_object).await?;
     match object.body {
         Body::Stream(mut chunks) => {
-            let mut check = LogCheck::new();
+            let mut bench = benches.take();
             while let Some(chunk) = chunks.next().await {
-                check.push(&chunk?);
+                match chunk {
+                    Ok(chunk) => bench.check.push(&chunk),
+                    Err(error) => {
+                        bench.check.reset();
+                        benches.give_back(bench);
+                        return Err(error);
+                    }
+                }
             }
-            Ok(check.finish(&log.hash_value))
+            let verdict = bench.check.finish(&log.hash_value);
+            benches.give_back(bench);
+            Ok(verdict)
         }
         Body::File(mut file) => {
-            let log = log.clone();
+            let (log, benches) = (log.clone(), benches.clone());
             let read = move || {
-                let mut check = LogCheck::new();
-                let mut buffer = vec![0; 128 * 1024];
-                loop {
-                    let count = file
-                        .read(&mut buffer)
-                        .map_err(|error| ArchiveError::Failed(log.s3_object.clone(), error.to_string()))?;
-                    let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-                    check.push(bytes);
-                }
-                Ok(check.finish(&log.hash_value))
+                let mut bench = benches.take();
+                let Bench { check, buffer } = &mut bench;
+                let read = loop {
+                    match file.read(buffer) {
+                        Ok(0) => break Ok(()),
+                        Ok(count) => check.push(buffer.get(..count).unwrap_or_default()),
+                        Err(error) => break Err(ArchiveError::Failed(log.s3_object.clone(), error.to_string())),
+                    }
+                };
+                let verdict = check.finish(&log.hash_value);
+                benches.give_back(bench);
+                read.map(|()| verdict)
             };
             join(tokio::task::spawn_blocking(read)).await
         }
