@@ -154,7 +154,8 @@ impl App {
             },
             identities,
             || uuid::Uuid::new_v4().as_u128(),
-        );
+        )
+        .with_s3_domains(config.s3_domains());
         let bound = Bound::bind(config.listen)
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
         let address = bound.address()?;
@@ -270,12 +271,14 @@ fn s3_api(store: Store, config: &Config, keys: Keys) -> S3Api {
             Some(key.secret.expose().to_owned().into())
         })),
     };
-    S3Api::new(
-        store,
-        s3::Settings { account: config.account.clone(), region: config.region.clone(), domain: None },
-        auth,
-    )
+    let mut domains = config.s3_domains();
+    domains.extend(S3_HOSTS.iter().map(|host| (*host).to_owned()));
+    domains.push(format!("s3.{}.amazonaws.com", config.region));
+    S3Api::new(store, s3::Settings { account: config.account.clone(), region: config.region.clone(), domains }, auth)
 }
+
+/// S3's own names where its endpoint has been pointed here; the recorder knows them, too.
+const S3_HOSTS: [&str; 4] = ["localhost", "s3.localhost", "s3.localhost.localstack.cloud", "s3.amazonaws.com"];
 
 /// The wall clock, in milliseconds since the Unix epoch.
 fn now_ms() -> u64 {

@@ -84,6 +84,9 @@ pub(crate) struct ServeArgs {
     /// Address or network of a proxy whose X-Forwarded-For and PROXY protocol are believed; may be given several times
     #[arg(long, value_name = "CIDR", env = "OPENTRAIL_TRUSTED_PROXY", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<String>,
+    /// Name before which S3 buckets stand in the host, as in BUCKET.NAME; may be given several times
+    #[arg(long, value_name = "NAME", env = "OPENTRAIL_S3_DOMAIN", value_delimiter = ',')]
+    pub(crate) s3_domain: Vec<String>,
     /// Who an access key is, for keys that nobody else tells about (JSON; docs/operate/identities.md)
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_IDENTITIES")]
     pub(crate) identities: Option<PathBuf>,

@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) record_unauthenticated: bool,
     /// Whose word about a caller's address is believed.
     pub(crate) trusted_proxies: TrustedProxies,
+    /// Names below which the hosts of S3's buckets stand, as stated.
+    pub(crate) s3_domains: Vec<String>,
     /// What the identity file says.
     pub(crate) identities: StatedIdentities,
     /// Certificate chain and key files.
@@ -161,6 +163,8 @@ struct File {
     identities: Option<PathBuf>,
     #[serde(default)]
     trusted_proxy: OneOrMany,
+    #[serde(default)]
+    s3_domain: OneOrMany,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     threads: Option<usize>,
@@ -192,6 +196,13 @@ impl Default for OneOrMany {
 }
 
 impl Config {
+    /// The names below which the hosts of S3's buckets stand: as stated, and the host of S3's upstream.
+    pub(crate) fn s3_domains(&self) -> Vec<String> {
+        let upstream = self.routes.upstream_of("s3").map(|upstream| upstream.host.clone());
+        let named = upstream.filter(|host| host.parse::<IpAddr>().is_err());
+        self.s3_domains.iter().cloned().chain(named).collect()
+    }
+
     /// Reads the file that the flags name (or the default one, if it exists) and settles everything.
     ///
     /// # Errors
@@ -264,6 +275,7 @@ impl Config {
             )?,
             upstream_keys: file.upstream_keys,
             trusted_proxies: networks(proxies)?,
+            s3_domains: domains(if args.s3_domain.is_empty() { file.s3_domain.into_vec() } else { args.s3_domain })?,
             listen,
             account,
             region,
@@ -312,6 +324,17 @@ fn networks(values: Vec<String>) -> Result<TrustedProxies, ConfigError> {
         parsed.ok_or(ConfigError::Value { name: "trusted-proxy", value, remedy })
     };
     Ok(TrustedProxies::new(values.into_iter().map(network).collect::<Result<_, _>>()?))
+}
+
+/// Reads names of hosts.
+fn domains(values: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let name = |value: String| {
+        let good = !value.is_empty() && value.bytes().all(usual) && !value.starts_with('.') && !value.ends_with('.');
+        let remedy = "write a host name without scheme and port, such as s3.example.com";
+        if good { Ok(value) } else { Err(ConfigError::Value { name: "s3-domain", value, remedy }) }
+    };
+    values.into_iter().map(name).collect()
 }
 
 /// The value of a flag that takes one of a few words; the first is the default.
@@ -395,6 +418,7 @@ mod tests {
         assert!(with(|a| a.digest_interval = Some("25h".into())).contains("1s to 24h"));
         assert!(with(|a| a.upstream = vec!["moto:5000".into()]).contains("http://HOST"));
         assert!(with(|a| a.trusted_proxy = vec!["10.0.0.0/99".into()]).contains("10.0.0.0/8"));
+        assert!(with(|a| a.s3_domain = vec!["http://s3.lan:9000".into()]).contains("s3.example.com"));
         assert!(with(|a| a.tls_cert = Some("x".into())).contains("both or neither"));
         let public = with(|a| (a.auth, a.listen) = (Some("trust".into()), "0.0.0.0:80".parse().ok()));
         assert!(public.contains("loopback"));

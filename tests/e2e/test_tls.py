@@ -2,6 +2,11 @@
 
 import datetime
 import ipaddress
+import socket
+import ssl
+import struct
+import threading
+import time
 
 import httpx
 import pytest
@@ -9,8 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from harness.raw import Talk, cloudtrail_call
+from harness.process import eventually
+from harness.raw import Talk, cloudtrail_call, head, json_call
 from harness.records import by_request, recorded
+from harness.upstream import Stage
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +92,31 @@ def test_a_certificate_that_cannot_be_used_is_told(house, certificate, tmp_path,
     trail.process.spawn()
     assert trail.process.child.wait(20) == 1
     assert broken in trail.process.said()
+
+
+def test_a_client_that_is_reset_during_a_long_poll_is_noticed_at_once(house, certificate):
+    ended = threading.Event()
+
+    def poll(wire, stage):
+        stage.saw(wire.head())
+        try:
+            while wire.socket.recv(65536):
+                pass
+        except ConnectionResetError:
+            ended.set()
+
+    stage = Stage(poll)
+    flags = ["--tls-cert", certificate / "cert.pem", "--tls-key", certificate / "key.pem"]
+    trail = house(upstream=f"sqs={stage.url}", scheme="https", flags=flags).start()
+    body = b'{"QueueUrl":"http://h/123456789012/q","WaitTimeSeconds":20}'
+    headers, body = json_call("sqs", "AmazonSQS.ReceiveMessage", body, Host="h", **{"Content-Length": len(body)})
+    context = ssl._create_unverified_context()
+    with socket.create_connection(("127.0.0.1", trail.port)) as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wrapped = context.wrap_socket(plain)
+        wrapped.sendall(head("POST", "/", headers) + body)
+        eventually(lambda: stage.seen, 5, what="the upstream is asked")
+        time.sleep(0.2)
+        wrapped.close()
+    assert ended.wait(2), "the upstream still works for a client that has gone"
+    stage.close()

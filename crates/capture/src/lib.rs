@@ -42,6 +42,7 @@ mod s3;
 mod time;
 mod tree;
 mod verdict;
+mod virtual_host;
 mod who;
 mod write;
 

@@ -56,14 +56,31 @@ pub(crate) fn request(
     if let Some(host) = request.host() {
         out.text_member("Host", host);
     }
-    queries(request, out);
+    let document = document(call, body);
+    queries(request, document.unwrap_or_default(), out);
     if let Some(input) = call.operation.input() {
         headers(&request.headers, input, out);
     }
-    if call.data.is_some() {
-        return Written::Members;
+    match document {
+        // No document of S3's is named like that, and no name may stand twice.
+        Some(name) if is_own(name) => Written::Members,
+        _ if call.data.is_some() => Written::Members,
+        _ => content(call, body, raw_body, out),
     }
-    content(call, body, raw_body, out)
+}
+
+/// The name under which the document of a management call will stand.
+fn document<'t>(call: &Call, body: &'t Body<'_>) -> Option<&'t str> {
+    match body {
+        _ if call.data.is_some() => None,
+        _ if call.operation.name() == "PutBucketPolicy" => Some("bucketPolicy"),
+        _ => body.root().map(|root| root.name()),
+    }
+}
+
+/// Names that say what the path, the host and the headers say, whatever else a caller writes under them.
+fn is_own(name: &str) -> bool {
+    matches!(name, "bucketName" | "key" | "Host") || name.starts_with("x-amz-")
 }
 
 /// Writes the members of `requestParameters` of one key of a `DeleteObjects` call.
@@ -81,15 +98,18 @@ pub(crate) fn key(address: &Address<'_>, request: &Request<'_>, version: Option<
     }
 }
 
-/// Every parameter under its own name as text, but what proves the caller.
-fn queries(request: &Request<'_>, out: &mut Json) {
+/// Every parameter under its own name as text, but what proves the caller, and what would stand beside something that
+/// carries more weight under the same name.
+fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
     const UNSHOWN: [&str; 5] =
         ["x-amz-credential", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
     let unshown = |name: &str| UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name));
     for (at, (name, value)) in request.query_pairs().enumerate().take(MAX_PAIRS) {
         let (Ok(name), Ok(value)) = (decoded(name), decoded(value)) else { continue };
         let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other).is_ok_and(|other| other == name));
-        if unshown(&name) || repeated {
+        let outweighed =
+            name == document || (is_own(&name) && (!name.starts_with("x-amz-") || request.headers.has(&name)));
+        if unshown(&name) || repeated || outweighed {
             continue;
         }
         out.foreign_member(&name, &value);

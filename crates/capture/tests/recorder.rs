@@ -528,3 +528,19 @@ fn the_extended_id_of_sts_is_told_and_says_where_the_global_endpoint_served() {
         &json!({"endpointType":"global"})
     );
 }
+
+#[test]
+fn no_caller_can_name_another_bucket_in_the_record_than_the_one_it_asked() {
+    let record =
+        Scene::signed("PUT", "/secret/k?tagging&bucketName=public&key=x&Host=y&x-amz-acl=private&Tagging=z", "s3")
+            .header("host", "s3.example.com")
+            .header("x-amz-acl", "public-read")
+            .body("<Tagging><TagSet/></Tagging>")
+            .record(&recorder());
+    let parameters = at(&record, "/requestParameters");
+    assert_eq!((&parameters["bucketName"], &parameters["key"]), (&json!("secret"), &json!("k")));
+    assert_eq!(parameters["Host"], "s3.example.com");
+    let record =
+        Scene::signed("PUT", "/secret?tagging", "s3").body("<bucketName>public</bucketName>").record(&recorder());
+    assert_eq!(at(&record, "/requestParameters/bucketName"), "secret");
+}

@@ -28,7 +28,7 @@ async fn main() -> anyhow::Result<()> {
         }
         _ => Auth::Trust,
     };
-    let settings = Settings { account: "123456789012".into(), region, domain: Some("s3.localhost".into()) };
+    let settings = Settings { account: "123456789012".into(), region, domains: vec!["s3.localhost".into()] };
     let api = S3Api::new(Store::open(&dir)?, settings, auth);
     let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     println!("http://{}", listener.local_addr()?);

@@ -48,9 +48,9 @@ pub struct Settings {
     pub account: String,
     /// The Region of buckets that are created without a location.
     pub region: String,
-    /// If set, a request to `BUCKET.domain` is one to that bucket (virtual-host style), e.g. `s3.localhost`. Without a
-    /// port. Path style always works.
-    pub domain: Option<String>,
+    /// A request to `BUCKET.domain` is one to that bucket (virtual-host style), for each of these, e.g. `s3.localhost`.
+    /// Without ports. Path style always works.
+    pub domains: Vec<String>,
 }
 
 /// The S3 service on a [`Store`]. Cloning is cheap.
@@ -66,7 +66,7 @@ impl S3Api {
     pub fn new(store: Store, settings: Settings, auth: Auth) -> S3Api {
         let settings = Arc::new(settings);
         let mut builder = S3ServiceBuilder::new(operations::Operations { store, settings: settings.clone() });
-        builder.set_host(host::Host::new(settings.domain.as_deref()));
+        builder.set_host(host::Host::new(&settings.domains));
         let trust = matches!(auth, Auth::Trust);
         if let Auth::Verify(lookup) = auth {
             builder.set_auth(auth::Verifier(lookup));

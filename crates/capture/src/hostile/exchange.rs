@@ -117,6 +117,7 @@ pub(super) fn play_with(recorder: &Recorder, opened: &Opened, exchange: &Exchang
         for field in ["userAgent", "errorCode", "errorMessage", "requestID"] {
             assert!(record.get(field).is_none_or(|value| value.as_str().is_some_and(|text| text.len() <= 1024)));
         }
+        no_name_twice(event.json(), &record);
         for (field, cap) in [("requestParameters", 100 << 10), ("responseElements", 100 << 10)] {
             let value = record.get(field).expect("it is in every record");
             assert!(value.is_null() || value.as_object().is_some_and(|members| !members.is_empty()));
@@ -124,6 +125,42 @@ pub(super) fn play_with(recorder: &Recorder, opened: &Opened, exchange: &Exchang
         }
     }
     records.events
+}
+
+/// Of a name that stands twice in S3's parameters, readers would take one or the other: a caller could have its bucket
+/// overlooked. (In the parameters of JSON a name stands twice where the caller wrote it twice, and readers take the last, as
+/// services do.)
+fn no_name_twice(json: &[u8], record: &Value) {
+    if record["eventSource"] != "s3.amazonaws.com" {
+        return;
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw<'a> {
+        #[serde(borrow)]
+        request_parameters: &'a serde_json::value::RawValue,
+    }
+    let raw: Raw<'_> = serde_json::from_slice(json).expect("a record");
+    let shown = record["requestParameters"].as_object().map_or(0, serde_json::Map::len);
+    assert_eq!(members(raw.request_parameters.get()), shown, "a name stands twice: {}", raw.request_parameters);
+}
+
+/// How many members an object has, counted one by one.
+fn members(object: &str) -> usize {
+    let (mut depth, mut colons, mut in_text, mut escaped) = (0usize, 0, false, false);
+    for byte in object.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            b':' if depth == 1 => colons += 1,
+            _ => {}
+        }
+    }
+    colons
 }
 
 fn signed(service: &str) -> String {

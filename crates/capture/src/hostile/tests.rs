@@ -37,6 +37,7 @@ fn words(words: &'static [&'static str], most: usize) -> impl Strategy<Value = V
 const HTTP: &[&str] = &[
     "GET / HTTP/1.1\r\n",
     "PUT /b/k?x HTTP/1.1\r\n",
+    "PUT /b/k?tagging&bucketName=x&Tagging=y HTTP/1.1\r\n",
     "POST / HTTP/1.0\r\n",
     "HTTP/1.1 200 OK\r\n",
     "HTTP/1.1 100 C\r\n",

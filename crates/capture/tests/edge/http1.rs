@@ -290,3 +290,47 @@ fn what_aws_would_not_record_is_counted_under_its_reason_or_recorded_as_unknown(
         }
     }
 }
+
+#[test]
+fn a_kept_connection_that_ends_under_a_request_is_replaced_where_the_request_may_be_sent_twice() {
+    let stage = Stage::playing(|wire, saw| {
+        // Each connection answers one request and ends in the next.
+        for answers in [true, false] {
+            let asked = head(wire);
+            saw(asked.split(' ').next().unwrap());
+            if answers {
+                say(wire, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            }
+        }
+    });
+    let house = House::before(stage.address, Plan::default());
+    let mut client = house.connect();
+    let get = request("GET /bucket?tagging", "s3", &[], "");
+    let post = request("POST /bucket/key?uploads", "s3", &[("Content-Length", "0")], "");
+    for (wire, status, seen) in [(&get, "200", 1), (&get, "200", 2), (&post, "502", 1)] {
+        say(&mut client, wire);
+        let answer = head(&mut client);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        exactly(&mut client, content_length(&answer));
+        (0..seen).for_each(|_| drop(stage.saw()));
+    }
+    assert!(stage.saw_nothing());
+    assert_eq!(house.record("CreateMultipartUpload")["errorCode"], "ServiceUnavailable");
+}
+
+#[test]
+fn an_answer_that_is_no_http_is_a_bad_gateway() {
+    let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(300 << 10));
+    for answer in ["SSH-2.0-OpenSSH_9.9\r\n".to_owned(), endless] {
+        let stage = Stage::playing(move |wire, _| {
+            head(wire);
+            let _ = wire.write_all(answer.as_bytes());
+            let _ = ending(wire);
+        });
+        let house = House::before(stage.address, Plan::default());
+        let mut client = house.connect();
+        say(&mut client, &request("GET /bucket?tagging", "s3", &[], ""));
+        assert!(head(&mut client).starts_with("HTTP/1.1 502"));
+        assert_eq!(house.record("GetBucketTagging")["errorCode"], "ServiceUnavailable");
+    }
+}

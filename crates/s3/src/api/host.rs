@@ -3,26 +3,31 @@
 use s3s::S3Result;
 use s3s::host::{S3Host, VirtualHost};
 
-/// Virtual-host style for one domain; every other host is path style.
+/// Virtual-host style below some names; every other host is path style.
 pub(super) struct Host {
-    domain: Option<String>,
+    /// Lower case, the longest first: `s3.localhost` is S3 itself and no bucket of `localhost`.
+    domains: Vec<String>,
 }
 
 impl Host {
-    pub(super) fn new(domain: Option<&str>) -> Host {
-        Host { domain: domain.map(str::to_ascii_lowercase) }
+    pub(super) fn new(domains: &[String]) -> Host {
+        let mut domains: Vec<String> = domains.iter().map(|domain| domain.to_ascii_lowercase()).collect();
+        domains.sort_by_key(|domain| std::cmp::Reverse(domain.len()));
+        Host { domains }
     }
 
     /// The bucket in `bucket.domain`, with or without a port.
     fn bucket<'h>(&self, host: &'h str) -> Option<&'h str> {
-        let domain = self.domain.as_deref()?;
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
             _ => host,
         };
-        let split = name.len().checked_sub(domain.len())?;
-        let (bucket, rest) = (name.get(..split)?, name.get(split..)?);
-        bucket.strip_suffix('.').filter(|bucket| !bucket.is_empty() && rest.eq_ignore_ascii_case(domain))
+        let before = |domain: &String| {
+            let split = name.len().checked_sub(domain.len())?;
+            name.get(split..).filter(|end| end.eq_ignore_ascii_case(domain))?;
+            name.get(..split).and_then(|before| if before.is_empty() { Some("") } else { before.strip_suffix('.') })
+        };
+        self.domains.iter().find_map(before).filter(|bucket| !bucket.is_empty())
     }
 }
 
@@ -42,13 +47,15 @@ mod tests {
 
     #[test]
     fn only_a_name_below_the_domain_is_a_bucket() {
-        let host = Host::new(Some("s3.localhost"));
+        let host = Host::new(&["localhost".to_owned(), "S3.localhost".to_owned()]);
         for (name, bucket) in [
             ("logs.s3.localhost", Some("logs")),
             ("a.b.S3.localhost:4780", Some("a.b")),
             ("s3.localhost:4780", None),
             (".s3.localhost", None),
-            ("xs3.localhost", None),
+            ("xs3.localhost", Some("xs3")),
+            ("logs.localhost:4780", Some("logs")),
+            ("notlocalhost", None),
             ("localhost:4780", None),
             ("127.0.0.1:4780", None),
             ("[::1]:4780", None),
@@ -56,6 +63,6 @@ mod tests {
         ] {
             assert_eq!(host.bucket(name), bucket, "{name}");
         }
-        assert_eq!(Host::new(None).bucket("logs.s3.localhost"), None);
+        assert_eq!(Host::new(&[]).bucket("logs.s3.localhost"), None);
     }
 }

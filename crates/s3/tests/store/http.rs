@@ -18,7 +18,8 @@ impl Door {
         let store = Store::open(dir.path()).unwrap();
         store.create_bucket("door", region).await.unwrap();
         let domain = Some("s3.localhost".to_owned());
-        let settings = Settings { account: "123456789012".into(), region: region.into(), domain };
+        let settings =
+            Settings { account: "123456789012".into(), region: region.into(), domains: domain.into_iter().collect() };
         Door { api: S3Api::new(store, settings, auth), _dir: dir }
     }
 
