@@ -101,7 +101,8 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
         None => Memory::default(),
     };
     let parallel = args.parallel.unwrap_or_else(|| match args.local {
-        Some(_) => std::thread::available_parallelism().map_or(1, usize::from),
+        // One more for each processor, so that none waits for the next file.
+        Some(_) => 2 * std::thread::available_parallelism().map_or(1, usize::from),
         None => PARALLEL,
     });
 
