@@ -308,6 +308,10 @@ fn sign(tools: &DigestTools, state: &DigestState) -> Result<Vec<Signed>, DigestE
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends before the work has begun; whoever waits here ends with it.
+            Err(_cancelled) => std::future::pending().await,
+        },
     }
 }
