@@ -5,6 +5,7 @@
 
 use crate::digest::{compress, sha256_hex};
 use crate::keys::{KeyError, SigningKeys};
+use crate::off_thread::off_thread;
 use crate::rounds::{self, Next};
 use crate::{BucketError, LogBucket, NowMs, ObjectHeaders};
 use bytes::Bytes;
@@ -302,16 +303,4 @@ fn sign(tools: &DigestTools, state: &DigestState) -> Result<Vec<Signed>, DigestE
         signed.push(Signed { region, body: Bytes::from(compress(&json)?), metadata, link });
     }
     Ok(signed)
-}
-
-/// Runs what waits for the disk, or for a signature, where that holds up nobody.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime ends before the work has begun; whoever waits here ends with it.
-            Err(_cancelled) => std::future::pending().await,
-        },
-    }
 }

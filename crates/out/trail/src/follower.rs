@@ -2,6 +2,7 @@
 
 use crate::cut::{Collection, Cut};
 use crate::digester::{DigestTools, Digester};
+use crate::off_thread::off_thread;
 use crate::router::{Feeds, Look, Tap, Turn};
 use crate::scope::Scope;
 use crate::{BucketError, LogBucket, ObjectHeaders, period};
@@ -312,11 +313,7 @@ impl TrailFollower {
     /// Saves the state; it blocks for a disk sync, so not on this thread.
     async fn save(&mut self, state: DeliveryState) -> Result<(), RegistryError> {
         let (states, document, expected) = (self.tools.states.clone(), state.clone(), self.saved);
-        let saving = tokio::task::spawn_blocking(move || states.put(document, expected));
-        let version = match saving.await {
-            Ok(result) => result?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
+        let version = off_thread(move || states.put(document, expected)).await?;
         (self.state, self.saved) = (state, Expected::At(version));
         Ok(())
     }

@@ -31,6 +31,7 @@ mod keys;
 mod kms;
 mod logfile;
 mod name;
+mod off_thread;
 mod period;
 mod rounds;
 mod router;

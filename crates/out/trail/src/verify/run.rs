@@ -8,6 +8,7 @@ use super::state::{Memory, Stretch};
 use super::tail::{Listed, Tail, by_log_files, by_status};
 use super::walk::{Outcome, Then, Walk, sort_keys};
 use crate::digest::ListedFile;
+use crate::off_thread::joined;
 use event::EventTime;
 use futures_util::StreamExt;
 use std::collections::HashMap;
@@ -342,7 +343,7 @@ impl<'a> Ahead<'a> {
                 self.fetching.insert(next.to_owned(), fetching);
             }
         }
-        match join(this).await {
+        match joined(this).await {
             Err(ArchiveError::NotFound) => Ok(Err("not found".to_owned())),
             other => other,
         }
@@ -447,13 +448,6 @@ async fn insist<T, F: Future<Output = Result<T, ArchiveError>>>(work: impl Fn() 
     work().await
 }
 
-async fn join<T>(task: JoinHandle<T>) -> T {
-    match task.await {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
-}
-
 /// The bucket that the digests of a chain say they lie in, for a folder of which nobody said.
 ///
 /// # Errors
@@ -505,7 +499,7 @@ impl<'a> Ledger<'a> {
     async fn take(&mut self, item: Item) -> Result<(), VerifyError> {
         match item {
             Item::Log(log, checking) => {
-                let verdict = join(checking).await?;
+                let verdict = joined(checking).await?;
                 self.results.logs.add(&verdict);
                 if let Some((_, all_valid)) = &mut self.open {
                     *all_valid &= verdict == Verdict::Valid;
