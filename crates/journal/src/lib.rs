@@ -10,7 +10,7 @@
 //!   one is never opened for writing again. Forgetting is removing files. A database was the alternative: it writes everything
 //!   twice, and what we need of it is an array.
 //! * **Group commit.** One thread writes and syncs ([`Durability`]); while it syncs, the next batch collects. A sync costs about
-//!   70 µs of CPU time however much it covers, so under load the writer gives the crowd of the last batch up to a millisecond to come
+//!   70 µs of CPU time however much it covers, so under load the writer gives the crowd of the last batch up to a millisecond (a large one two) to come
 //!   again ([`Options::gather`]); an append that comes alone goes to the disk at once. Space is set aside for a whole segment, and small
 //!   batches write zeros ahead, so that a sync has nothing but the batch to write: that halves its time and its CPU time.
 //! * **Woken by thread, not by task.** To wake a task from outside its runtime is a system call. The writer wakes one waiting task of

@@ -15,6 +15,10 @@ const SWEEP_AFTER: Duration = Duration::from_micros(500);
 /// batch while this one is written.
 const ENOUGH_BYTES: usize = 256 << 10;
 
+/// So many appends that come together are worth twice the time of gathering: who sends that many has more under way, so what
+/// one waits longer is what all are spared.
+const CROWD: usize = 16;
+
 /// Buffers that grew beyond this for a burst are given back.
 const KEPT_BYTES: usize = 4 << 20;
 
@@ -210,7 +214,8 @@ impl Queue {
             } else {
                 let ripe =
                     state.collecting.appends >= state.crowd || state.collecting.bytes.len() >= self.enough() || closing;
-                let left = self.gather.saturating_sub(started.elapsed());
+                let gather = if self.patient || state.crowd < CROWD { self.gather } else { self.gather * 2 };
+                let left = gather.saturating_sub(started.elapsed());
                 if ripe || left.is_zero() {
                     break;
                 }
