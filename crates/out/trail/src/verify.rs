@@ -5,13 +5,16 @@
 //! says of them, a cut tail.
 //!
 //! What decides is pure: `walk` goes from digest to digest, `check` looks at one file, `tail` at what is not there.
-//! `run` fetches: many files at once, each streamed, verdicts in the order of the chain, so that memory stays flat however large the archive is.
+//! `run` leads: `fetch` reads many files at once, each streamed, and `ledger` counts and tells the verdicts in the order of
+//! the chain, so that memory stays flat however large the archive is.
 //! Behind [`Archive`] are a folder and S3.
 
 mod archive;
 mod check;
+mod fetch;
 mod folder;
 mod keys;
+mod ledger;
 mod remote;
 mod report;
 mod run;
@@ -21,9 +24,12 @@ mod walk;
 
 pub use archive::{Archive, ArchiveError, Body, Object};
 pub use check::LogCheck;
+pub use fetch::bucket_of;
 pub use folder::Folder;
 pub use keys::{KeySource, PublicKeys};
+pub use ledger::Results;
 pub use remote::{CloudTrailApi, Credentials, S3Archive, TrailInfo};
 pub use report::{Counts, Finding, Verdict};
-pub use run::{Chain, Progress, Request, Results, VerifyError, bucket_of, validate};
+pub use run::{Progress, Request, VerifyError, validate};
 pub use state::{Memory, Stretch};
+pub use walk::Chain;
