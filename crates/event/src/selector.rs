@@ -41,8 +41,10 @@ pub struct EventSelector {
     pub include_management_events: bool,
     /// The resources whose data events are selected.
     pub data_resources: Vec<DataResource>,
-    /// Services whose management events the trail leaves out, such as `kms.amazonaws.com`.
-    pub exclude_management_event_sources: Vec<String>,
+    /// Services whose management events the trail leaves out, such as `kms.amazonaws.com`; `None` where the caller did not
+    /// say, and is shown nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude_management_event_sources: Option<Vec<String>>,
 }
 
 /// `ReadWriteType`.
@@ -200,8 +202,23 @@ impl Default for EventSelector {
             read_write_type: ReadWriteType::All,
             include_management_events: true,
             data_resources: Vec::new(),
-            exclude_management_event_sources: Vec::new(),
+            exclude_management_event_sources: Some(Vec::new()),
         }
+    }
+}
+
+impl EventSelector {
+    /// The services whose management events the trail leaves out.
+    pub(crate) fn excluded(&self) -> &[String] {
+        self.exclude_management_event_sources.as_deref().unwrap_or_default()
+    }
+}
+
+impl DataResource {
+    /// What a value stands for: `arn:aws:s3:::*/*` is a spelling of all objects of all buckets, `arn:aws:s3:::`. There are
+    /// no other wildcards.
+    pub(crate) fn meant(value: &str) -> &str {
+        value.strip_suffix("*/*").filter(|start| start.ends_with(":s3:::")).unwrap_or(value)
     }
 }
 
@@ -215,7 +232,12 @@ impl Default for Selectors {
 impl Selectors {
     /// Whether these are other than the default: `HasCustomEventSelectors`.
     pub fn are_custom(&self) -> bool {
-        *self != Selectors::default()
+        let is_default = |one: &EventSelector| {
+            one.excluded().is_empty()
+                && EventSelector { exclude_management_event_sources: Some(Vec::new()), ..one.clone() }
+                    == EventSelector::default()
+        };
+        !matches!(self, Selectors::Basic(all) if matches!(all.as_slice(), [one] if is_default(one)))
     }
 
     /// Whether write management events are selected, all of them or some: Insights on call rates need them.

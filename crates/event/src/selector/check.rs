@@ -57,7 +57,7 @@ fn check_basic(selectors: &[EventSelector]) -> Result<(), SelectorError> {
                  DataResources must not be empty.",
             );
         }
-        for source in &selector.exclude_management_event_sources {
+        for source in selector.excluded() {
             if !EXCLUDABLE_SOURCES.contains(&source.as_str()) {
                 return refuse(format!(
                     "Value {source} for ExcludeManagementEventSources is invalid. Valid values: {}.",
@@ -90,6 +90,7 @@ fn check_data_resource(data: &DataResource) -> Result<(), SelectorError> {
 
 /// A whole service, a whole ARN, or the beginning of one that ends where a part ends.
 fn is_resource_value(value: &str, service: &str) -> bool {
+    let value = DataResource::meant(value);
     let Some(arn) = Arn::parse(value) else {
         let mut parts = value.split(':');
         return parts.next() == Some("arn")
@@ -334,10 +335,26 @@ mod tests {
 
     #[test]
     fn basic_values_are_services_arns_and_beginnings() {
-        for value in ["arn:aws:s3", "arn:aws:s3:::", "arn:aws:s3:::audit/", "arn:aws:s3:::audit/img", "arn:aws-cn:s3"] {
+        for value in [
+            "arn:aws:s3",
+            "arn:aws:s3:::",
+            "arn:aws:s3:::audit/",
+            "arn:aws:s3:::audit/img",
+            "arn:aws-cn:s3",
+            "arn:aws:s3:::*/*",
+        ] {
             assert_eq!(data("AWS::S3::Object", value), Ok(()), "{value}");
         }
-        for value in ["arn:aws:s3:::audit", "arn:aws:s3:::*", "arn:aws:s3:::cg-*/*", "arn:aws:lambda", "audit/", ""] {
+        for value in [
+            "arn:aws:s3:::audit",
+            "arn:aws:s3:::*",
+            "arn:aws:s3:::cg-*/*",
+            "arn:aws:s3:::*/*/*",
+            "arn:aws:lambda:::*/*",
+            "arn:aws:lambda",
+            "audit/",
+            "",
+        ] {
             let message = format!("Value {value} for DataResources.Values is invalid.");
             assert_eq!(data("AWS::S3::Object", value), Err(message));
         }

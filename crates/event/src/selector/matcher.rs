@@ -140,8 +140,7 @@ pub(crate) fn category_name(event: &Event) -> Option<Cow<'_, str>> {
 
 /// `reference/trails-and-delivery.md §6.3`. A source that one selector leaves out is left out of the whole trail.
 fn basic(selectors: &[EventSelector]) -> Vec<Clause> {
-    let excluded: Vec<String> =
-        selectors.iter().flat_map(|selector| selector.exclude_management_event_sources.iter().cloned()).collect();
+    let excluded: Vec<String> = selectors.iter().flat_map(|selector| selector.excluded().iter().cloned()).collect();
     let mut clauses = Vec::new();
     for selector in selectors {
         let read_only = match selector.read_write_type {
@@ -169,14 +168,14 @@ fn basic(selectors: &[EventSelector]) -> Vec<Clause> {
 /// What the values of a data resource stand for: a whole ARN, or every ARN that begins like that.
 fn arns(data: &DataResource) -> Texts {
     let (mut whole, mut beginnings) = (Vec::new(), Vec::new());
-    for value in &data.values {
+    for value in data.values.iter().map(|value| DataResource::meant(value)) {
         if value.split(':').count() == 3 {
             // `arn:aws:s3`: the whole service.
             beginnings.push(format!("{value}:"));
         } else if value.ends_with(['/', ':']) || data.resource_type == "AWS::S3::Object" {
-            beginnings.push(value.clone());
+            beginnings.push(value.to_owned());
         } else {
-            whole.push(value.clone());
+            whole.push(value.to_owned());
         }
     }
     Texts::new(&whole, &beginnings, &[])

@@ -15,9 +15,7 @@ pub(super) fn matches(selectors: &Selectors, event: &Event) -> bool {
 
 /// Section 6.3.
 fn basic(selectors: &[EventSelector], event: &Event) -> bool {
-    let excluded = selectors
-        .iter()
-        .any(|selector| selector.exclude_management_event_sources.iter().any(|source| source == event.source()));
+    let excluded = selectors.iter().any(|selector| selector.excluded().iter().any(|source| source == event.source()));
     selectors.iter().any(|selector| {
         let read_write_fits = match selector.read_write_type {
             ReadWriteType::All => true,
@@ -40,13 +38,14 @@ fn resource(data: &DataResource, event: &Event) -> bool {
         .filter_map(|found| found.arn)
         .any(|arn| {
             data.values.iter().any(|value| {
+                let value = if value == "arn:aws:s3:::*/*" { "arn:aws:s3:::" } else { value.as_str() };
                 let is_service = value.split(':').count() == 3;
                 let is_beginning =
                     value.ends_with('/') || value.ends_with(':') || data.resource_type == "AWS::S3::Object";
                 if is_service {
                     arn.starts_with(&format!("{value}:"))
                 } else if is_beginning {
-                    arn.starts_with(value.as_str())
+                    arn.starts_with(value)
                 } else {
                     arn == value
                 }

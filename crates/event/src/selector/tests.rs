@@ -71,12 +71,14 @@ fn basic() -> impl Strategy<Value = EventSelector> {
     let read_write = select(&[ReadWriteType::All, ReadWriteType::ReadOnly, ReadWriteType::WriteOnly][..]);
     let value = prop_oneof![
         text(),
-        select(&["arn:aws:s3", "arn:aws:lambda", "arn:aws:s3:::", "arn:aws:s3:::audit/"][..]).prop_map(str::to_owned)
+        select(&["arn:aws:s3", "arn:aws:lambda", "arn:aws:s3:::", "arn:aws:s3:::audit/", "arn:aws:s3:::*/*"][..])
+            .prop_map(str::to_owned)
     ];
     let resource_type = select(&["AWS::S3::Object", "AWS::Lambda::Function", "AWS::DynamoDB::Table"][..]);
     let data = (resource_type, prop::collection::vec(value, 0..4))
         .prop_map(|(resource_type, values)| DataResource { resource_type: resource_type.to_owned(), values });
     let excluded = prop_oneof![3 => Just(Vec::new()), 1 => Just(vec!["kms.amazonaws.com".to_owned()])];
+    let excluded = prop::option::of(excluded);
     (read_write, any::<bool>(), prop::collection::vec(data, 0..3), excluded).prop_map(
         |(read_write_type, include_management_events, data_resources, exclude_management_event_sources)| {
             EventSelector {
@@ -253,6 +255,15 @@ fn selectors_are_written_as_the_api_shows_them() {
     assert_eq!(serde_json::to_string(&selectors).unwrap(), json);
     let default = r#"{"ReadWriteType":"All","IncludeManagementEvents":true,"DataResources":[],"ExcludeManagementEventSources":[]}"#;
     assert_eq!(serde_json::to_string(&EventSelector::default()).unwrap(), default);
+    let unsaid = r#"{"ReadWriteType":"All","IncludeManagementEvents":true,"DataResources":[]}"#;
+    let selector: EventSelector = serde_json::from_str(unsaid).unwrap();
+    assert_eq!(serde_json::to_string(&selector).unwrap(), unsaid);
+    assert!(!Selectors::Basic(vec![selector]).are_custom() && !Selectors::default().are_custom());
+    let excluding = EventSelector {
+        exclude_management_event_sources: Some(vec!["kms.amazonaws.com".to_owned()]),
+        ..EventSelector::default()
+    };
+    assert!(Selectors::Basic(vec![excluding]).are_custom() && Selectors::Basic(Vec::new()).are_custom());
 }
 
 #[test]

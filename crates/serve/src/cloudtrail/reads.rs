@@ -69,14 +69,14 @@ pub(crate) fn list_trails(state: &State<'_>, input: &Input) -> Result<Value, Api
 /// GetTrailStatus; `delivery` and `digests` are the states kept under the trail's ARN, which may be those of an earlier trail.
 ///
 /// # Errors
-/// Those of [`State::to_read`].
+/// Those of [`State::to_read_by_arn`].
 pub(crate) fn get_trail_status(
     state: &State<'_>,
     input: &Input,
     delivery: impl Fn(&str) -> Option<DeliveryState>,
     digests: impl Fn(&str) -> Option<DigestState>,
 ) -> Result<Value, ApiError> {
-    let trail = state.to_read(input.text("Name")?.unwrap_or_default())?;
+    let trail = state.to_read_by_arn(input.text("Name")?.unwrap_or_default())?;
     let delivery = delivery(&trail.arn()).filter(|delivery| delivery.trail_created_ms == trail.created_ms);
     let status = delivery.map_or_else(DeliveryStatus::default, |delivery| delivery.status);
     let digests = digests(&trail.arn()).filter(|digests| digests.trail_created_ms == trail.created_ms);

@@ -99,7 +99,7 @@ fn read_basic(given: &Value) -> Result<EventSelector, ApiError> {
         include_management_events: super::input::boolean_in(given, "IncludeManagementEvents")?
             .unwrap_or(default.include_management_events),
         data_resources,
-        exclude_management_event_sources: texts_in(given, "ExcludeManagementEventSources")?.unwrap_or_default(),
+        exclude_management_event_sources: texts_in(given, "ExcludeManagementEventSources")?,
     })
 }
 

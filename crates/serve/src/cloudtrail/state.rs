@@ -48,20 +48,28 @@ impl<'a> State<'a> {
         self.find(&TrailRef::parse(named)?).ok_or_else(|| ApiError::trail_not_found(named, self.account_id))
     }
 
+    /// The trail to read, where the error tells its ARN.
+    ///
+    /// # Errors
+    /// Those of [`TrailRef::parse`]; `TrailNotFoundException`, which echoes the full ARN.
+    pub(crate) fn to_read_by_arn(&self, named: &str) -> Result<&'a Versioned<Trail>, ApiError> {
+        let named = TrailRef::parse(named)?;
+        self.find(&named).ok_or_else(|| {
+            let arn = match named {
+                TrailRef::Arn(arn) => arn.text.to_owned(),
+                TrailRef::Name(name) => Trail::arn_of(self.region, self.account_id, name),
+            };
+            ApiError::trail_not_found(&arn, self.account_id)
+        })
+    }
+
     /// The trail to change.
     ///
     /// # Errors
     /// Those of [`TrailRef::parse`]; `TrailNotFoundException`, which echoes the full ARN; `InvalidHomeRegionException`
     /// outside its home Region.
     pub(crate) fn to_change(&self, named: &str) -> Result<&'a Versioned<Trail>, ApiError> {
-        let named = TrailRef::parse(named)?;
-        let Some(trail) = self.find(&named) else {
-            let arn = match named {
-                TrailRef::Arn(arn) => arn.text.to_owned(),
-                TrailRef::Name(name) => Trail::arn_of(self.region, self.account_id, name),
-            };
-            return Err(ApiError::trail_not_found(&arn, self.account_id));
-        };
+        let trail = self.to_read_by_arn(named)?;
         if trail.home_region != self.region {
             let message =
                 format!("The trail {} can only be changed in its home Region, {}.", trail.arn(), trail.home_region);

@@ -28,8 +28,13 @@ fn a_trail_without_selectors_shows_the_default_and_has_no_custom_ones() {
     let expected = json!({"TrailARN": arn("eu-west-1", "main"), "EventSelectors": default});
     assert_eq!(api.ok("GetEventSelectors", json!({"TrailName": "main"})), expected);
     assert_eq!(has_custom(&api), json!(false));
-    assert_eq!(api.ok("PutEventSelectors", json!({"TrailName": "main", "EventSelectors": [{}]})), expected);
+    assert_eq!(api.ok("PutEventSelectors", json!({"TrailName": "main", "EventSelectors": default})), expected);
     assert_eq!(has_custom(&api), json!(false), "the default, spelled out, is still the default");
+    let short = json!([{"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": []}]);
+    let answer = api.ok("PutEventSelectors", json!({"TrailName": "main", "EventSelectors": [{}]}));
+    assert_eq!(answer["EventSelectors"], short, "what was not said of excluded sources is not shown");
+    assert_eq!(api.ok("GetEventSelectors", json!({"TrailName": "main"})), answer);
+    assert_eq!(has_custom(&api), json!(false), "the default, said shortly, is still the default");
 }
 
 #[test]
