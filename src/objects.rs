@@ -148,6 +148,13 @@ fn keys_of_profile(text: &str, profile: &str) -> Option<UpstreamKeys> {
 pub(crate) struct TrailBuckets(pub(crate) Buckets);
 
 impl serve::Buckets for TrailBuckets {
+    fn place(&self) -> String {
+        match &self.0 {
+            Buckets::Upstream(endpoint) => endpoint.url().to_owned(),
+            Buckets::Embedded(..) => "this OpenTrail".to_owned(),
+        }
+    }
+
     fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, serve::BucketError>> {
         Box::pin(async move {
             match self.0.head_bucket(bucket).await {

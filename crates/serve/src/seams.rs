@@ -10,6 +10,9 @@ use registry::Trail;
 
 /// The object store that trails deliver into.
 pub trait Buckets: Send + Sync + 'static {
+    /// Where the store is, as an error tells people: `http://minio:9000`.
+    fn place(&self) -> String;
+
     /// Whether the bucket is there.
     ///
     /// # Errors

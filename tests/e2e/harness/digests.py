@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import subprocess
 import time
 from datetime import datetime, timedelta, timezone
 
 from .cli import Cli
-from .opentrail import ACCOUNT, REGION
-from .process import eventually
+from .opentrail import ACCOUNT, REGION, binary
+from .process import clean_environment, eventually
 
 LOGS = f"opentrail-logs-{ACCOUNT}"
 HOME = f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/{REGION}/"
@@ -41,6 +42,18 @@ def validate(house, *more, region=REGION, arn=ARN, start=None):
     """`aws cloudtrail validate-logs --verbose`."""
     cli = Cli(house.url, house.data / "no-such-file", AWS_ACCESS_KEY_ID="AKIAENDTOENDTESTS001", AWS_SECRET_ACCESS_KEY="x")
     return cli.run("cloudtrail", "validate-logs", "--region", region, "--trail-arn", arn, "--start-time", start or utc(-7200), "--verbose", *more)
+
+
+def verified(house, arn, *more, region=REGION):
+    """`opentrail validate-logs --output json`: what it found."""
+    key, secret = house.key()
+    env = clean_environment(AWS_ENDPOINT_URL=house.url, AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret)
+    words = ["--region", region, "--trail-arn", arn, "--start-time", utc(-7200), "--output", "json", *more]
+    done = subprocess.run([binary(), "validate-logs", *words], env=env, capture_output=True, timeout=60)
+    assert done.returncode in (0, 1), done.stderr.decode()
+    found = json.loads(done.stdout)
+    assert found["valid"] == (done.returncode == 0), found
+    return found
 
 
 def make_archive(house, files=3):

@@ -23,6 +23,10 @@ struct Store {
 }
 
 impl Buckets for Store {
+    fn place(&self) -> String {
+        "http://store:9000".to_owned()
+    }
+
     fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, BucketError>> {
         let answer = match bucket.starts_with("far-") {
             true => Err(BucketError::Unavailable("connection refused".to_owned())),

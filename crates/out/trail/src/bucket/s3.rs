@@ -83,6 +83,11 @@ impl S3Endpoint {
         Ok(S3Endpoint { client, credential, endpoint, region: options.region, without_encryption })
     }
 
+    /// Where it is: `http://HOST:PORT` or `https://HOST`.
+    pub fn url(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Makes a bucket; one that is ours already is fine.
     ///
     /// # Errors
