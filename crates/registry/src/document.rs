@@ -12,6 +12,7 @@ pub(crate) mod delivery;
 pub(crate) mod digest;
 pub(crate) mod learned;
 pub(crate) mod meta;
+pub(crate) mod organization;
 pub(crate) mod position;
 pub(crate) mod signing_key;
 pub(crate) mod trail;

@@ -23,6 +23,7 @@ pub use document::delivery::{DeliveryState, DeliveryStatus, PendingCut};
 pub use document::digest::{DeliveredCut, DeliveredFile, DigestChains, DigestLink, DigestState, PendingDigests};
 pub use document::learned::LearnedIdentity;
 pub use document::meta::Meta;
+pub use document::organization::{DelegatedAdministrator, Organization};
 pub use document::position::Position;
 pub use document::signing_key::SigningKey;
 pub use document::trail::{Aggregation, InsightSelector, Logging, Period, ReplacedSelectors, Tag, Trail};

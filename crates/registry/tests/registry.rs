@@ -195,11 +195,11 @@ proptest! {
 /// Every sample ever stored reads as it was meant: a changed form must keep these files and add its own.
 mod samples {
     use super::*;
-    use event::{AdvancedEventSelector, FieldSelector, Identity, Operators, SelectorField, Selectors};
+    use event::{AdvancedEventSelector, EventSelector, FieldSelector, Identity, Operators, SelectorField, Selectors};
     use opentrail_registry::{
-        AccessKey, Aggregation, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus, DigestChains, DigestLink,
-        DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging, PendingCut, PendingDigests,
-        Period, ReplacedSelectors, Secret, SigningKey, Tag,
+        AccessKey, Aggregation, DelegatedAdministrator, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus,
+        DigestChains, DigestLink, DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging,
+        Organization, PendingCut, PendingDigests, Period, ReplacedSelectors, Secret, SigningKey, Tag,
     };
 
     fn trail() -> Trail {
@@ -285,78 +285,118 @@ mod samples {
         check("v2", trail);
     }
 
+    /// The trail of an organization, whose selectors do not say what they exclude.
+    fn trail_of_an_organization() -> Trail {
+        Trail {
+            is_organization_trail: true,
+            organization: Some(Organization {
+                id: "o-exampleorgid".to_owned(),
+                accounts: vec!["444455556666".to_owned()],
+            }),
+            selectors: Some(Selectors::Basic(vec![EventSelector {
+                exclude_management_event_sources: None,
+                ..EventSelector::default()
+            }])),
+            ..trail()
+        }
+    }
+
     #[test]
-    fn delivery_state_form_1() {
+    fn trail_form_3() {
+        check("v3", trail_of_an_organization());
+    }
+
+    #[test]
+    fn delegated_administrator_form_1() {
         check(
             "v1",
-            DeliveryState {
-                trail_arn: trail().arn(),
-                trail_created_ms: trail().created_ms,
-                next: 42,
-                pending: Some(PendingCut { to: 50, delivery_ms: 1_768_471_500_000, trail: trail() }),
-                finished_ms: Some(1_768_471_390_000),
-                status: DeliveryStatus {
-                    latest_delivery_ms: Some(1_768_471_450_000),
-                    latest_attempt_ms: Some(1_768_471_500_000),
-                    latest_error: Some("NoSuchBucket".to_owned()),
-                },
+            DelegatedAdministrator {
+                account_id: "444455556666".to_owned(),
+                organization_id: "o-exampleorgid".to_owned(),
+                registered_ms: 1_768_471_323_000,
             },
         );
     }
 
     #[test]
-    fn digest_state_form_1() {
+    fn delivery_state_forms() {
+        check("v1", delivery_state(trail()));
+        check("v2", delivery_state(trail_of_an_organization()));
+    }
+
+    fn delivery_state(with: Trail) -> DeliveryState {
+        DeliveryState {
+            trail_arn: trail().arn(),
+            trail_created_ms: trail().created_ms,
+            next: 42,
+            pending: Some(PendingCut { to: 50, delivery_ms: 1_768_471_500_000, trail: with }),
+            finished_ms: Some(1_768_471_390_000),
+            status: DeliveryStatus {
+                latest_delivery_ms: Some(1_768_471_450_000),
+                latest_attempt_ms: Some(1_768_471_500_000),
+                latest_error: Some("NoSuchBucket".to_owned()),
+            },
+        }
+    }
+
+    #[test]
+    fn digest_state_forms() {
+        check("v1", digest_state(trail(), "eu-west-1"));
+        check("v2", digest_state(trail_of_an_organization(), "444455556666/eu-west-1"));
+    }
+
+    fn digest_state(with: Trail, chain: &str) -> DigestState {
         let link = DigestLink {
             bucket: "audit".to_owned(),
             object: "ct/AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2026/01/15/111122223333_CloudTrail-Digest_eu-west-1_main_eu-west-1_20260115T100203Z.json.gz".to_owned(),
             hash: "97fb791cf91ffc440d274f8190dbdd9aa09c34432aba82739df18b6d3c13df2d".to_owned(),
             signature: "50887ccf".to_owned(),
         };
-        check(
-            "v1",
-            DigestState {
-                trail_arn: trail().arn(),
-                trail_created_ms: trail().created_ms,
-                chains: Some(DigestChains {
-                    logging_started_ms: 1_768_471_323_000,
-                    anchor: 1_768_471_323,
-                    trail: trail(),
-                    links: [("eu-west-1".to_owned(), link)].into(),
-                }),
-                covered_to: 1_768_474_923,
-                digested_to: 42,
-                pending: Some(PendingDigests {
-                    start: 1_768_474_923,
-                    end: 1_768_478_523,
-                    to: 50,
-                    is_final: true,
-                    backfill_at: Some(1_768_478_530),
-                    trail: trail(),
-                }),
-                latest_delivery_ms: Some(1_768_474_924_000),
-                latest_error: Some("AccessDenied".to_owned()),
-            },
-        );
+        DigestState {
+            trail_arn: trail().arn(),
+            trail_created_ms: trail().created_ms,
+            chains: Some(DigestChains {
+                logging_started_ms: 1_768_471_323_000,
+                anchor: 1_768_471_323,
+                trail: with.clone(),
+                links: [(chain.to_owned(), link)].into(),
+            }),
+            covered_to: 1_768_474_923,
+            digested_to: 42,
+            pending: Some(PendingDigests {
+                start: 1_768_474_923,
+                end: 1_768_478_523,
+                to: 50,
+                is_final: true,
+                backfill_at: Some(1_768_478_530),
+                trail: with,
+            }),
+            latest_delivery_ms: Some(1_768_474_924_000),
+            latest_error: Some("AccessDenied".to_owned()),
+        }
     }
 
     #[test]
-    fn delivered_cut_form_1() {
-        check(
-            "v1",
-            DeliveredCut {
+    fn delivered_cut_forms() {
+        check("v1", delivered_cut(None));
+        check("v2", delivered_cut(Some("444455556666".to_owned())));
+    }
+
+    fn delivered_cut(account: Option<String>) -> DeliveredCut {
+        DeliveredCut {
                 trail_arn: trail().arn(),
                 trail_created_ms: trail().created_ms,
                 from: 42,
                 bucket: "audit".to_owned(),
                 files: vec![DeliveredFile {
+                    account,
                     region: "eu-west-1".to_owned(),
                     object: "ct/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_eu-west-1_20260115T1000Z_uUReUnG7VDRbgjnJ.json.gz".to_owned(),
                     hash: "9bb6196fc6b84d6f075a56548feca262bd99ba3c2de41b618e5b6e22c1fc71f6".to_owned(),
                     newest: 1_768_471_330,
                     oldest: 1_768_471_323,
                 }],
-            },
-        );
+            }
     }
 
     #[test]

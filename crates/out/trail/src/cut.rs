@@ -1,10 +1,11 @@
 //! From entries to files: what is gathered, and what a cut makes of it.
 
-use crate::name::{file_suffix, is_region, log_file_key};
+use crate::name::{ChainName, chain_key, file_suffix, is_region, log_file_key};
 use crate::{Finished, LogFile};
 use bytes::Bytes;
 use journal::Entry;
 use registry::{DeliveredCut, DeliveredFile, Trail};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -12,13 +13,14 @@ use std::io;
 /// it, so that memory stays flat however many Regions there are, and no file ever needs parts.
 const CUT_BYTES_MAX: usize = 50_000_000;
 
-/// The most files that are open at once, one per Region: each holds a compressor of about 300 KiB, and a caller who
+/// The most files that are open at once, one per account and Region: each holds a compressor of about 300 KiB, and a caller who
 /// makes up Regions must not be able to make up memory.
 const OPEN_FILES_MAX: usize = 64;
 
-/// Wanted entries, gathered into one file per Region.
+/// Wanted entries, gathered into one file per account and Region.
 #[derive(Debug, Default)]
 pub(crate) struct Collection {
+    /// By [`chain_key`].
     files: BTreeMap<String, OpenFile>,
     size: usize,
     newest_ms: u64,
@@ -40,14 +42,15 @@ pub(crate) struct Cut {
     pub(crate) delivery_ms: u64,
     /// When the newest record was appended, milliseconds since the epoch.
     pub(crate) newest_ms: u64,
-    /// The files, by Region.
+    /// The files, by account and Region.
     pub(crate) files: Vec<CutFile>,
 }
 
 /// One file of a cut.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CutFile {
-    region: String,
+    /// Whose events, and where ([`chain_key`]).
+    chain: String,
     suffix: String,
     /// The compressed file.
     pub(crate) body: Bytes,
@@ -73,7 +76,7 @@ impl Collection {
 
     /// Whether there is room for this entry too. There always is in an empty collection.
     pub(crate) fn has_room_for(&self, trail: &Trail, entry: &Entry) -> bool {
-        let opens = !self.files.contains_key(region_of(trail, entry));
+        let opens = !self.files.contains_key(&*chain_of(trail, entry));
         self.is_empty()
             || (self.size + LogFile::growth(&entry.event) <= CUT_BYTES_MAX
                 && !(opens && self.files.len() >= OPEN_FILES_MAX))
@@ -84,13 +87,13 @@ impl Collection {
     /// # Errors
     /// None in practice: compression happens in memory.
     pub(crate) fn add(&mut self, trail: &Trail, entry: &Entry) -> io::Result<()> {
-        let region = region_of(trail, entry);
-        if !self.files.contains_key(region) {
+        let chain = chain_of(trail, entry);
+        if !self.files.contains_key(&*chain) {
             let file = if trail.log_file_validation_enabled { LogFile::hashed() } else { LogFile::new() };
             self.size += file.size();
-            self.files.insert(region.to_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
+            self.files.insert(chain.clone().into_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
         }
-        if let Some(open) = self.files.get_mut(region) {
+        if let Some(open) = self.files.get_mut(&*chain) {
             open.file.push(&entry.event)?;
             open.last = entry.seq.0;
             self.size += LogFile::growth(&entry.event);
@@ -106,8 +109,9 @@ impl Collection {
     pub(crate) fn cut(self, trail: &Trail, to: u64, delivery_ms: u64) -> io::Result<Cut> {
         let arn = trail.arn();
         let mut files = Vec::with_capacity(self.files.len());
-        for (region, open) in self.files {
-            let suffix = file_suffix(&arn, &trail.account_id, &region, open.first, open.last);
+        for (chain, open) in self.files {
+            let name = ChainName::of(trail, &chain);
+            let suffix = file_suffix(&arn, name.account, name.region, open.first, open.last);
             let records = open.file.records();
             let Finished { body, sha256, times } = open.file.finish()?;
             let summary = sha256.zip(times).map(|(hash, (oldest, newest))| Summary {
@@ -115,7 +119,7 @@ impl Collection {
                 newest: newest.0,
                 oldest: oldest.0,
             });
-            files.push(CutFile { region, suffix, body, records, summary });
+            files.push(CutFile { chain, suffix, body, records, summary });
         }
         Ok(Cut { to, delivery_ms, newest_ms: self.newest_ms, files })
     }
@@ -124,8 +128,7 @@ impl Collection {
 impl Cut {
     /// The key of one of its files in the trail's bucket.
     pub(crate) fn key(&self, trail: &Trail, file: &CutFile) -> String {
-        let prefix = trail.s3_key_prefix.as_deref();
-        log_file_key(prefix, &trail.account_id, &file.region, self.delivery_ms, &file.suffix)
+        log_file_key(&ChainName::of(trail, &file.chain), self.delivery_ms, &file.suffix)
     }
 
     /// What the trail's next digests have to list, once the cut that begins at `from` is delivered. `None` where files
@@ -133,8 +136,10 @@ impl Cut {
     pub(crate) fn delivered(&self, trail: &Trail, from: u64) -> Option<DeliveredCut> {
         let listed = |file: &CutFile| {
             let summary = file.summary.as_ref()?;
+            let ChainName { account, region, .. } = ChainName::of(trail, &file.chain);
             Some(DeliveredFile {
-                region: file.region.clone(),
+                account: (account != trail.account_id).then(|| account.to_owned()),
+                region: region.to_owned(),
                 object: self.key(trail, file),
                 hash: summary.hash.clone(),
                 newest: summary.newest,
@@ -152,10 +157,11 @@ impl Cut {
     }
 }
 
-/// The Region under which an entry is filed. One that cannot stand in a key is filed at home.
-fn region_of<'a>(trail: &'a Trail, entry: &'a Entry) -> &'a str {
+/// The chain under which an entry is filed: that of its account and Region. A Region that cannot stand in a key is filed at
+/// home.
+fn chain_of<'a>(trail: &'a Trail, entry: &'a Entry) -> Cow<'a, str> {
     let region = entry.event.region();
-    if is_region(region) { region } else { &trail.home_region }
+    chain_key(trail, entry.event.account(), if is_region(region) { region } else { &trail.home_region })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use crate::digest::{compress, sha256_hex};
 use crate::keys::{KeyError, SigningKeys};
+use crate::name::ChainName;
 use crate::off_thread::off_thread;
 use crate::rounds::{self, Next};
 use crate::{BucketError, LogBucket, NowMs, ObjectHeaders};
@@ -59,7 +60,7 @@ pub(crate) struct Digester {
 
 /// A digest that is signed.
 struct Signed {
-    region: String,
+    chain: String,
     body: Bytes,
     metadata: Vec<(&'static str, String)>,
     link: DigestLink,
@@ -231,12 +232,12 @@ impl Digester {
         let (tools, state) = (self.tools.clone(), self.state.clone());
         let signed = off_thread(move || sign(&tools, &state)).await?;
         let mut links = BTreeMap::new();
-        for Signed { region, body, metadata, link } in signed {
+        for Signed { chain, body, metadata, link } in signed {
             let headers = ObjectHeaders { metadata, ..ObjectHeaders::LOG_FILE }.encrypted_for(&round.trail);
             let put = self.tools.bucket.put(&link.bucket, &link.object, body, headers);
             put.await.map_err(|error| DigestError::Bucket(link.bucket.clone(), error))?;
             tracing::debug!(trail = self.arn, bucket = link.bucket, key = link.object, "digest delivered");
-            links.insert(region, link);
+            links.insert(chain, link);
         }
         let now_ms = (self.tools.now_ms)();
         self.save(rounds::done(&self.state, links, now_ms)).await?;
@@ -288,8 +289,9 @@ fn sign(tools: &DigestTools, state: &DigestState) -> Result<Vec<Signed>, DigestE
     let waiting = tools.waiting(state);
     let cuts: Vec<&DeliveredCut> = waiting.iter().map(|cut| &*cut.document).collect();
     let mut signed = Vec::new();
-    for (region, mut digest) in rounds::digests(state, round, &cuts) {
-        let signer = tools.keys.signer(&region, EventTime(round.backfill_at.unwrap_or(round.end)))?;
+    for (chain, mut digest) in rounds::digests(state, round, &cuts) {
+        let region = ChainName::of(&round.trail, &chain).region;
+        let signer = tools.keys.signer(region, EventTime(round.backfill_at.unwrap_or(round.end)))?;
         digest.digest_public_key_fingerprint = signer.fingerprint.clone();
         let json = digest.to_json()?;
         let hash = sha256_hex(&json);
@@ -300,7 +302,7 @@ fn sign(tools: &DigestTools, state: &DigestState) -> Result<Vec<Signed>, DigestE
             metadata.push(("backfill-generation-timestamp", EventTime(at).to_string()));
         }
         let link = DigestLink { bucket: digest.digest_s3_bucket, object: digest.digest_s3_object, hash, signature };
-        signed.push(Signed { region, body: Bytes::from(compress(&json)?), metadata, link });
+        signed.push(Signed { chain, body: Bytes::from(compress(&json)?), metadata, link });
     }
     Ok(signed)
 }

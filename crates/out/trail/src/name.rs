@@ -2,26 +2,22 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 use event::EventTime;
+use registry::Trail;
+use std::borrow::Cow;
 
 /// File names tell the delivery time by slots of this many seconds.
 const SLOT_SECONDS: i64 = 300;
 
 /// Key of a log file:
-/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_SUFFIX.json.gz`.
+/// `[prefix/]AWSLogs/[o-ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_SUFFIX.json.gz`.
 ///
 /// Both the folder and the name take the delivery time (milliseconds since the epoch), rounded down to five minutes.
-pub(crate) fn log_file_key(
-    prefix: Option<&str>,
-    account: &str,
-    region: &str,
-    delivery_ms: u64,
-    suffix: &str,
-) -> String {
+pub(crate) fn log_file_key(chain: &ChainName<'_>, delivery_ms: u64, suffix: &str) -> String {
     let slot = EventTime(i64::try_from(delivery_ms / 1000).unwrap_or(i64::MAX)).floor_to(SLOT_SECONDS);
     let (year, month, day, hour, minute, _) = slot.civil();
-    let prefix = prefix.filter(|prefix| !prefix.is_empty()).map_or_else(String::new, |prefix| format!("{prefix}/"));
+    let (folder, ChainName { account, region, .. }) = (chain.folder("CloudTrail"), chain);
     format!(
-        "{prefix}AWSLogs/{account}/CloudTrail/{region}/{year:04}/{month:02}/{day:02}/\
+        "{folder}{year:04}/{month:02}/{day:02}/\
          {account}_CloudTrail_{region}_{year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{suffix}.json.gz"
     )
 }
@@ -42,7 +38,7 @@ pub(crate) fn digest_key(chain: &ChainName<'_>, end: EventTime, backfill: bool) 
     )
 }
 
-/// What the keys of a chain's digests are made of, but for the time.
+/// What the keys of a chain's log files and digests are made of, but for the time.
 pub(crate) struct ChainName<'a> {
     pub(crate) prefix: Option<&'a str>,
     /// `o-…` of the trail of an organization.
@@ -54,7 +50,20 @@ pub(crate) struct ChainName<'a> {
     pub(crate) home_region: &'a str,
 }
 
-impl ChainName<'_> {
+impl<'a> ChainName<'a> {
+    /// The chain of a trail that stands under `key` ([`chain_key`]).
+    pub(crate) fn of(trail: &'a Trail, key: &'a str) -> ChainName<'a> {
+        let (account, region) = key.split_once('/').unwrap_or((&trail.account_id, key));
+        ChainName {
+            prefix: trail.s3_key_prefix.as_deref(),
+            organization: trail.organization.as_ref().map(|organization| organization.id.as_str()),
+            account,
+            region,
+            trail: &trail.name,
+            home_region: &trail.home_region,
+        }
+    }
+
     /// The folder of the chain's digests (`CloudTrail-Digest`) or log files (`CloudTrail`).
     pub(crate) fn folder(&self, kind: &str) -> String {
         let part = |text: Option<&str>| {
@@ -62,6 +71,15 @@ impl ChainName<'_> {
         };
         let (prefix, organization) = (part(self.prefix), part(self.organization));
         format!("{prefix}AWSLogs/{organization}{}/{kind}/{}/", self.account, self.region)
+    }
+}
+
+/// What a chain of a trail is called beside the others: its Region, or `ACCOUNT/REGION` where the account is not the trail's.
+pub(crate) fn chain_key<'a>(trail: &Trail, account: &str, region: &'a str) -> Cow<'a, str> {
+    if account.is_empty() || account == trail.account_id {
+        Cow::Borrowed(region)
+    } else {
+        Cow::Owned(format!("{account}/{region}"))
     }
 }
 
@@ -99,11 +117,33 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
+    fn chain<'a>(prefix: Option<&'a str>, account: &'a str, region: &'a str) -> ChainName<'a> {
+        ChainName { prefix, organization: None, account, region, trail: "main", home_region: "eu-west-1" }
+    }
+
+    #[test]
+    fn the_files_of_an_organization_lie_under_its_id() {
+        let mut trail = Trail::new("eu-west-1", "111122223333", "main", "audit", 1);
+        trail.organization = Some(registry::Organization { id: "o-exampleorgid".to_owned(), accounts: Vec::new() });
+        assert_eq!(chain_key(&trail, "111122223333", "us-east-1"), "us-east-1");
+        let key = chain_key(&trail, "444455556666", "us-east-1");
+        assert_eq!(key, "444455556666/us-east-1");
+        let (theirs, own) = (ChainName::of(&trail, &key), ChainName::of(&trail, "us-east-1"));
+        assert_eq!(
+            log_file_key(&theirs, 1_768_471_323_000, "A6kvhMoVeCsc7v8U"),
+            "AWSLogs/o-exampleorgid/444455556666/CloudTrail/us-east-1/2026/01/15/444455556666_CloudTrail_us-east-1_20260115T1000Z_A6kvhMoVeCsc7v8U.json.gz"
+        );
+        assert_eq!(
+            digest_key(&own, EventTime(1_768_471_323), false),
+            "AWSLogs/o-exampleorgid/111122223333/CloudTrail-Digest/us-east-1/2026/01/15/111122223333_CloudTrail-Digest_us-east-1_main_eu-west-1_20260115T100203Z.json.gz"
+        );
+    }
+
     /// Takes a real file name apart and puts it together again by our rule.
     fn check(name: &str, delivered: &str, prefix: Option<&str>, folder: &str) {
         let parts: Vec<&str> = name.trim_end_matches(".json.gz").split('_').collect();
         let ms = EventTime::parse(delivered).unwrap().0 as u64 * 1000 + 999;
-        assert_eq!(log_file_key(prefix, parts[0], parts[2], ms, parts[4]), format!("{folder}{name}"));
+        assert_eq!(log_file_key(&chain(prefix, parts[0], parts[2]), ms, parts[4]), format!("{folder}{name}"));
     }
 
     #[test]
@@ -151,7 +191,7 @@ mod tests {
 
         #[test]
         fn any_time_makes_a_name_of_the_same_shape(ms in 0u64..253_402_300_799_000) {
-            let key = log_file_key(None, "111122223333", "eu-west-1", ms, "A6kvhMoVeCsc7v8U");
+            let key = log_file_key(&chain(None, "111122223333", "eu-west-1"), ms, "A6kvhMoVeCsc7v8U");
             let (folder, name) = key.rsplit_once('/').unwrap();
             let stamp = name.split('_').nth(3).unwrap();
             let date = format!("{}/{}/{}", &stamp[..4], &stamp[4..6], &stamp[6..8]);

@@ -4,13 +4,13 @@
 //! [`PendingDigests`] and what was saved before it, so that a round that was cut off is made again to the byte.
 
 use crate::digest::{DigestFile, HASH_ALGORITHM, ListedFile, SIGNATURE_ALGORITHM};
-use crate::name::{ChainName, digest_key};
+use crate::name::{ChainName, chain_key, digest_key};
 use event::EventTime;
 use registry::{DeliveredCut, DeliveredFile, DigestChains, DigestLink, DigestState, PendingDigests, Trail};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most chains of a trail. A caller may make up Regions, and each would have a digest every hour for ever: files of
-/// further Regions are listed in the chain of the home Region.
+/// The most chains of a trail for one account. A caller may make up Regions, and each would have a digest every hour for
+/// ever: files of further Regions are listed in the account's chain of the home Region.
 const CHAINS_MAX: usize = 64;
 
 /// When more windows than this were missed, one digest covers all but the last.
@@ -43,8 +43,14 @@ pub(crate) fn next(trail: &Trail, state: &DigestState, interval: i64, now_ms: u6
         let end = now.max(state.covered_to + 1);
         return round(end - interval, end, false);
     };
-    if !trail.log_file_validation_enabled || chains.logging_started_ms != started_ms(trail) {
-        return round(state.covered_to, now.max(state.covered_to + 1), true);
+    let organization_id = |trail: &Trail| trail.organization.as_ref().map(|organization| organization.id.clone());
+    let is_moved = organization_id(trail) != organization_id(&chains.trail);
+    if !trail.log_file_validation_enabled || chains.logging_started_ms != started_ms(trail) || is_moved {
+        // A chain ends where it lies.
+        let (start, end) = (state.covered_to, now.max(state.covered_to + 1));
+        let trail = Trail { organization: chains.trail.organization.clone(), ..trail.clone() };
+        let (to, is_final) = (delivered_to, true);
+        return Next::Now(Box::new(PendingDigests { start, end, to, is_final, backfill_at: None, trail }));
     }
     let since_anchor = |time: i64| (time - chains.anchor).div_euclid(interval);
     let (done, passed) = (since_anchor(state.covered_to), since_anchor(now));
@@ -76,7 +82,7 @@ pub(crate) fn backfill(state: &DigestState, now_ms: u64) -> Option<PendingDigest
     Some(PendingDigests { is_final: true, to: u64::MAX, backfill_at, ..early(&chains.trail, state, now_ms, u64::MAX) })
 }
 
-/// The digests of a round, by Region of the chain, with no fingerprint in them yet.
+/// The digests of a round, by chain ([`chain_key`]), with no fingerprint in them yet.
 pub(crate) fn digests(
     state: &DigestState,
     round: &PendingDigests,
@@ -87,41 +93,44 @@ pub(crate) fn digests(
         (Some(chains), None) => &chains.links,
         _ => &none,
     };
-    let mut regions: BTreeSet<&str> = links.keys().map(String::as_str).collect();
+    let trail = &round.trail;
+    let at_home = |account: &str| chain_key(trail, account, &trail.home_region).into_owned();
+    let mut chains: BTreeSet<String> = links.keys().cloned().collect();
     if round.backfill_at.is_none() {
-        regions.insert(&round.trail.home_region);
+        let members = trail.organization.iter().flat_map(|organization| &organization.accounts).map(String::as_str);
+        chains.extend(members.chain([trail.account_id.as_str()]).map(at_home));
     }
-    let mut listed: BTreeMap<&str, Vec<(&str, &DeliveredFile)>> = BTreeMap::new();
+    let mut chains_of: BTreeMap<String, usize> = BTreeMap::new();
+    for chain in &chains {
+        *chains_of.entry(ChainName::of(trail, chain).account.to_owned()).or_default() += 1;
+    }
+    let mut listed: BTreeMap<String, Vec<(&str, &DeliveredFile)>> = BTreeMap::new();
     for cut in cuts.iter().filter(|cut| cut.from < round.to) {
         for file in &cut.files {
-            let has_room = regions.contains(file.region.as_str()) || regions.len() < CHAINS_MAX;
-            let region = if has_room { file.region.as_str() } else { &round.trail.home_region };
-            regions.insert(region);
-            listed.entry(region).or_default().push((&cut.bucket, file));
+            let account = file.account.as_deref().unwrap_or(&trail.account_id);
+            let own = chain_key(trail, account, &file.region).into_owned();
+            let count = chains_of.entry(account.to_owned()).or_default();
+            let chain = if chains.contains(&own) || *count < CHAINS_MAX { own } else { at_home(account) };
+            *count += usize::from(chains.insert(chain.clone()));
+            listed.entry(chain).or_default().push((&cut.bucket, file));
         }
     }
-    let digest = |region: &str| {
-        let files = listed.remove(region).unwrap_or_default();
-        (region.to_owned(), digest_of(round, region, links.get(region), &files))
+    let digest = |chain: String| {
+        let files = listed.remove(&chain).unwrap_or_default();
+        let digest = digest_of(round, &chain, links.get(&chain), &files);
+        (chain, digest)
     };
-    regions.into_iter().map(digest).collect()
+    chains.into_iter().map(digest).collect()
 }
 
 fn digest_of(
     round: &PendingDigests,
-    region: &str,
+    chain: &str,
     previous: Option<&DigestLink>,
     files: &[(&str, &DeliveredFile)],
 ) -> DigestFile {
     let trail = &round.trail;
-    let name = ChainName {
-        prefix: trail.s3_key_prefix.as_deref(),
-        organization: None,
-        account: &trail.account_id,
-        region,
-        trail: &trail.name,
-        home_region: &trail.home_region,
-    };
+    let name = ChainName::of(trail, chain);
     let text = |seconds: i64| EventTime(seconds).to_string();
     let listed = |(bucket, file): &(&str, &DeliveredFile)| ListedFile {
         s3_bucket: (*bucket).to_owned(),
@@ -132,7 +141,7 @@ fn digest_of(
         oldest_event_time: Some(text(file.oldest)),
     };
     DigestFile {
-        aws_account_id: trail.account_id.clone(),
+        aws_account_id: name.account.to_owned(),
         digest_start_time: text(round.start),
         digest_end_time: text(round.end),
         digest_s3_bucket: trail.s3_bucket_name.clone(),
@@ -200,6 +209,7 @@ mod tests {
 
     fn cut(from: u64, regions: &[&str]) -> DeliveredCut {
         let file = |region: &&str| DeliveredFile {
+            account: None,
             region: (*region).to_owned(),
             object: format!("{region}/{from}"),
             hash: "00".to_owned(),
@@ -321,6 +331,45 @@ mod tests {
         assert_eq!((round.start, round.end), (T, T + HOUR));
         let round = due(&trail, &state, T + 5000 * HOUR + 7);
         assert_eq!((round.start, round.end), (T, T + 4999 * HOUR));
+    }
+
+    #[test]
+    fn each_account_of_an_organization_has_chains_of_its_own_until_the_trail_leaves_it() {
+        let mut trail = validating();
+        let members = vec!["444455556666".to_owned()];
+        trail.organization = Some(registry::Organization { id: "o-exampleorgid".to_owned(), accounts: members });
+        let (state, made) = carry_out(&DigestState::of(&trail), due(&trail, &DigestState::of(&trail), T), &[]);
+        let accounts: Vec<&str> = made.iter().map(|digest| digest.aws_account_id.as_str()).collect();
+        assert_eq!(accounts, ["444455556666", "111122223333"], "listed members have a chain at once");
+        assert!(made.iter().all(|digest| digest.digest_s3_object.starts_with("AWSLogs/o-exampleorgid/")));
+        let mut cut = cut(3, &["eu-west-1", "us-east-1", "us-east-1"]);
+        cut.files[1].account = Some("444455556666".to_owned());
+        cut.files[2].account = Some("777788889999".to_owned());
+        let (state, made) = carry_out(&state, due(&trail, &state, T + HOUR), &[&cut]);
+        let chains: Vec<(&str, usize, bool)> = made
+            .iter()
+            .map(|digest| {
+                let linked = digest.previous_digest_signature.is_some();
+                (digest.digest_s3_object.split("/2026/").next().unwrap(), digest.log_files.len(), linked)
+            })
+            .collect();
+        let folder =
+            |account: &str, region: &str| format!("AWSLogs/o-exampleorgid/{account}/CloudTrail-Digest/{region}");
+        let expected = [
+            (&*folder("444455556666", "eu-west-1"), 0, true),
+            (&*folder("444455556666", "us-east-1"), 1, false),
+            (&*folder("777788889999", "us-east-1"), 1, false),
+            (&*folder("111122223333", "eu-west-1"), 1, true),
+        ];
+        assert_eq!(chains, expected);
+        trail.organization = None;
+        let round = due(&trail, &state, T + HOUR + 9);
+        assert!(round.is_final);
+        let (state, made) = carry_out(&state, round, &[]);
+        assert!(made.len() == 4 && made[0].digest_s3_object.starts_with("AWSLogs/o-exampleorgid/"));
+        let (_, made) = carry_out(&state, due(&trail, &state, T + HOUR + 10), &[]);
+        assert!(made.len() == 1 && made[0].digest_s3_object.starts_with("AWSLogs/111122223333/"));
+        assert_eq!(made[0].previous_digest_signature, None);
     }
 
     #[test]

@@ -64,8 +64,9 @@ impl Scope {
 /// Whether the trail delivers an entry that its selectors take: the event is its own, and it was logging.
 pub(crate) fn wants(trail: &Trail, entry: &Entry) -> bool {
     let event = &entry.event;
-    let is_own = [trail.account_id.as_str(), ""].contains(&event.account());
-    is_own && (trail.include_global_service_events || !is_global(event)) && period::was_logging(trail, entry)
+    trail.has_account(event.account())
+        && (trail.include_global_service_events || !is_global(event))
+        && period::was_logging(trail, entry)
 }
 
 fn is_global(event: &Event) -> bool {
@@ -126,6 +127,21 @@ mod tests {
         check(true, true, DATA, false);
         check(true, true, FOREIGN, false);
         check(true, true, UNSIGNED, true);
+    }
+
+    #[test]
+    fn the_trail_of_an_organization_takes_events_of_its_members() {
+        let mut trail = trail();
+        let of = |accounts: &[&str]| registry::Organization {
+            id: "o-exampleorgid".to_owned(),
+            accounts: accounts.iter().map(|account| (*account).to_owned()).collect(),
+        };
+        trail.organization = Some(of(&["777788889999"]));
+        assert!(!is_wanted(&trail, FOREIGN) && is_wanted(&trail, HERE) && is_wanted(&trail, UNSIGNED));
+        trail.organization = Some(of(&["777788889999", "444455556666"]));
+        assert!(is_wanted(&trail, FOREIGN));
+        trail.organization = Some(of(&[]));
+        assert!(is_wanted(&trail, FOREIGN) && !is_wanted(&trail, &FOREIGN.replace("444455556666", "../up")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How far the delivery of a trail has come, and how it fares.
 
-use super::Document;
 use super::trail::Trail;
+use super::{Document, Older};
 use serde::{Deserialize, Serialize};
 
 /// State of one trail's delivery. Written only by its delivery follower; GetTrailStatus reads it. Key: the trail's ARN.
@@ -68,8 +68,19 @@ impl DeliveryState {
 
 impl Document for DeliveryState {
     const KIND: &'static str = "delivery-state";
+    /// The second form holds a [`Trail`] of its third form, or of its second: an older program would carry out what is
+    /// pending by its own idea of the trail.
+    const FORM: u32 = 2;
 
     fn key(&self) -> String {
         self.trail_arn.clone()
+    }
+
+    /// The first form holds a trail of its first form, or of its second.
+    fn from_older(form: u32, body: &str) -> Result<Self, Older> {
+        match form {
+            1 => Ok(serde_json::from_str(body)?),
+            _ => Err(Older::Unknown),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! How far the digests of a trail have come, and what the next ones will list.
 
-use super::Document;
 use super::trail::Trail;
+use super::{Document, Older};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub struct DigestChains {
     pub anchor: i64,
     /// The trail as it stood at the latest digests.
     pub trail: Trail,
-    /// The latest digest of each chain, by Region.
+    /// The latest digest of each chain: by Region, or by `ACCOUNT/REGION` for another account than the trail's.
     pub links: BTreeMap<String, DigestLink>,
 }
 
@@ -97,6 +97,9 @@ pub struct DeliveredCut {
 /// A delivered log file, as a digest lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveredFile {
+    /// The account of its events, where it is not the trail's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The Region of its events.
     pub region: String,
     /// Its key.
@@ -127,9 +130,20 @@ impl DigestState {
 
 impl Document for DigestState {
     const KIND: &'static str = "digest-state";
+    /// The second form holds a [`Trail`] of its third form, or of its second: an older program would carry out what is
+    /// pending by its own idea of the trail.
+    const FORM: u32 = 2;
 
     fn key(&self) -> String {
         self.trail_arn.clone()
+    }
+
+    /// The first form holds a trail of its first form, or of its second.
+    fn from_older(form: u32, body: &str) -> Result<Self, Older> {
+        match form {
+            1 => Ok(serde_json::from_str(body)?),
+            _ => Err(Older::Unknown),
+        }
     }
 }
 
@@ -142,6 +156,16 @@ impl DeliveredCut {
 
 impl Document for DeliveredCut {
     const KIND: &'static str = "delivered-cut";
+    /// The second form has accounts: an older program would list files in the chain of another account.
+    const FORM: u32 = 2;
+
+    /// The first form has files of the trail's account only.
+    fn from_older(form: u32, body: &str) -> Result<Self, Older> {
+        match form {
+            1 => Ok(serde_json::from_str(body)?),
+            _ => Err(Older::Unknown),
+        }
+    }
 
     fn key(&self) -> String {
         DeliveredCut::key_of(&self.trail_arn, self.from)

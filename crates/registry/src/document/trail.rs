@@ -1,5 +1,6 @@
 //! A trail: which events go where.
 
+use super::organization::Organization;
 use super::{Document, Older};
 use event::Selectors;
 use serde::{Deserialize, Serialize};
@@ -41,8 +42,11 @@ pub struct Trail {
     /// `KmsKeyId`, a full key ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
-    /// `IsOrganizationTrail`.
+    /// `IsOrganizationTrail`: then there is an [`organization`](Trail::organization).
     pub is_organization_trail: bool,
+    /// Whose events it takes beside those of its own account, and whose name stands in its keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<Organization>,
     /// `RecursiveLogging`.
     pub recursive_logging: bool,
     /// What PutEventSelectors was given last; `None` when it never was: then the default selectors hold.
@@ -157,6 +161,7 @@ impl Trail {
             cloud_watch_logs_role_arn: None,
             kms_key_id: None,
             is_organization_trail: false,
+            organization: None,
             recursive_logging: true,
             selectors: None,
             replaced_selectors: Vec::new(),
@@ -180,6 +185,13 @@ impl Trail {
         self.replaced_selectors.retain(|earlier| has_logged && earlier.until > delivered);
         let surplus = self.replaced_selectors.len().saturating_sub(REPLACED_MAX);
         self.replaced_selectors.drain(..surplus);
+    }
+
+    /// Whether an event of an account is one of its own: those that tell no account are.
+    pub fn has_account(&self, account: &str) -> bool {
+        account.is_empty()
+            || account == self.account_id
+            || self.organization.as_ref().is_some_and(|organization| organization.has(account))
     }
 
     /// `arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME`.
@@ -225,17 +237,18 @@ impl Logging {
 
 impl Document for Trail {
     const KIND: &'static str = "trail";
-    /// The second form has selectors: a program that knows only the first must not deliver such a trail.
-    const FORM: u32 = 2;
+    /// The second form has selectors, the third an organization, and selectors may leave out which sources they exclude: a
+    /// program that knows only earlier ones must not deliver such a trail.
+    const FORM: u32 = 3;
 
     fn key(&self) -> String {
         self.arn()
     }
 
-    /// The first form has the same members but for selectors, Insights and aggregations.
+    /// Earlier forms have the same members, but for those that came with the later ones.
     fn from_older(form: u32, body: &str) -> Result<Self, Older> {
         match form {
-            1 => Ok(serde_json::from_str(body)?),
+            1 | 2 => Ok(serde_json::from_str(body)?),
             _ => Err(Older::Unknown),
         }
     }
