@@ -3,6 +3,7 @@
 use crate::config::{Auth, Config};
 use crate::first_start;
 use crate::identities::HouseIdentities;
+use crate::notify::Notified;
 use crate::objects::{Buckets, TrailBuckets, UpstreamKms};
 use crate::pages::{HouseVitals, Pages};
 use crate::services::{House, Services};
@@ -81,7 +82,8 @@ impl App {
             tokio::spawn(making_bucket);
         }
 
-        // Who reads the journal.
+        // Who is told, and who reads the journal.
+        let notified = Notified::of(&config, &administrator.key);
         let delivery = Arc::new(Delivery::start(
             &journal,
             &registry,
@@ -92,6 +94,7 @@ impl App {
                 keys: SigningKeys::open(&registry, &folder.join("digest.key"))?,
                 follow: FollowOptions::default(),
                 now_ms: Arc::new(now_ms),
+                notify: notified.options(),
             },
         )?);
         #[cfg(feature = "lake")]
@@ -103,6 +106,7 @@ impl App {
         let metrics = capture::Metrics::default();
         metrics.register(&mut figures);
         journal.metrics().register(&mut figures);
+        notified.metrics.register(&mut figures);
         let vitals = HouseVitals {
             journal: journal.clone(),
             started: Arc::clone(&started),
@@ -135,7 +139,9 @@ impl App {
                 Arc::new(Tail(journal.clone())),
                 lookups,
             )?
-            .with_kms(kms),
+            .with_kms(kms)
+            .with_topics(notified.topics())
+            .with_log_groups(notified.log_groups()),
             s3: store.map(|store| s3_api(store, &config, keys.clone())),
             keys,
             identities: Arc::clone(&identities),

@@ -8,6 +8,7 @@ mod identities;
 mod identity_file;
 #[cfg(feature = "lake")]
 mod lake;
+mod notify;
 mod objects;
 mod pages;
 mod services;

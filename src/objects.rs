@@ -45,7 +45,7 @@ impl Buckets {
 }
 
 /// How an upstream is called: with the keys of the configuration, of the AWS chain, or the administrator's.
-fn options(config: &Config, endpoint: String, administrator: &AccessKey) -> S3Options {
+pub(crate) fn options(config: &Config, endpoint: String, administrator: &AccessKey) -> S3Options {
     let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
     let keys = keys.unwrap_or_else(|| UpstreamKeys {
         access_key_id: administrator.access_key_id.clone(),

@@ -52,7 +52,7 @@ class Code:
             return None
         (shown,) = found
         arn = shown["TrailARN"]
-        settings = ("S3BucketName", "S3KeyPrefix", "KmsKeyId", "IncludeGlobalServiceEvents", "IsMultiRegionTrail")
+        settings = ("S3BucketName", "S3KeyPrefix", "KmsKeyId", "IncludeGlobalServiceEvents", "IsMultiRegionTrail", "SnsTopicName", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn")
         state = {member: shown[member] for member in settings if member in shown}
         state["EnableLogFileValidation"] = shown["LogFileValidationEnabled"]
         state["Logging"] = self.cloudtrail.get_trail_status(Name=arn)["IsLogging"]
@@ -93,9 +93,14 @@ class Code:
         return changed
 
 
+GROUP = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:audit-code:*"
+
 WANTED = {
     "S3BucketName": "audit-code",
     "S3KeyPrefix": "ct",
+    "SnsTopicName": f"arn:aws:sns:us-east-1:{ACCOUNT}:audit-code",
+    "CloudWatchLogsLogGroupArn": GROUP,
+    "CloudWatchLogsRoleArn": f"arn:aws:iam::{ACCOUNT}:role/CloudTrailToLogs",
     "IncludeGlobalServiceEvents": True,
     "IsMultiRegionTrail": True,
     "EnableLogFileValidation": True,
@@ -109,6 +114,8 @@ WANTED = {
 def test_what_is_applied_is_read_back_without_a_difference(trail):
     for bucket in ("audit-code", "audit-code-too"):
         trail.client("s3").create_bucket(Bucket=bucket)
+    trail.client("sns").create_topic(Name="audit-code")
+    trail.client("logs").create_log_group(logGroupName="audit-code")
     code = Code(trail.client("cloudtrail"))
     assert code.read("code") is None
     assert code.apply("code", WANTED) == sorted(WANTED)
@@ -118,8 +125,13 @@ def test_what_is_applied_is_read_back_without_a_difference(trail):
 
     changed = {**WANTED, "S3BucketName": "audit-code-too", "S3KeyPrefix": "", "IsMultiRegionTrail": False, "Tags": {"team": "ops"}}
     changed = {**changed, "Selectors": SELECTORS[:1], "Insights": [], "Logging": False}
-    assert len(code.apply("code", changed)) == 7
-    del changed["S3KeyPrefix"]  # cleared is absent
+    changed = {**changed, "SnsTopicName": "audit-code", "CloudWatchLogsLogGroupArn": "", "CloudWatchLogsRoleArn": ""}
+    assert len(code.apply("code", changed)) == 10
+    for cleared in ("S3KeyPrefix", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn"):
+        del changed[cleared]  # cleared is absent
+    assert code.apply("code", changed) == []
+    assert code.apply("code", {**changed, "SnsTopicName": ""}) == ["SnsTopicName"]
+    del changed["SnsTopicName"]
     assert code.apply("code", changed) == []
     shown = trail.client("cloudtrail").get_trail(Name="code")["Trail"]
     assert (shown["HasCustomEventSelectors"], shown["HasInsightSelectors"]) == (True, False)

@@ -199,7 +199,8 @@ mod samples {
     use opentrail_registry::{
         AccessKey, Aggregation, DelegatedAdministrator, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus,
         DigestChains, DigestLink, DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging,
-        Organization, PendingCut, PendingDigests, Period, ReplacedSelectors, Secret, SigningKey, Tag,
+        LogsState, Notification, NotificationState, Organization, PendingCut, PendingDigests, Period,
+        ReplacedSelectors, Secret, SigningKey, Tag,
     };
 
     fn trail() -> Trail {
@@ -314,6 +315,49 @@ mod samples {
                 account_id: "444455556666".to_owned(),
                 organization_id: "o-exampleorgid".to_owned(),
                 registered_ms: 1_768_471_323_000,
+            },
+        );
+    }
+
+    #[test]
+    fn notification_form_1() {
+        check(
+            "v1",
+            Notification {
+                trail_arn: trail().arn(),
+                trail_created_ms: trail().created_ms,
+                from: 42,
+                topic_arn: "arn:aws:sns:eu-west-1:111122223333:told".to_owned(),
+                delivered_ms: 1_768_471_450_000,
+                bucket: "audit".to_owned(),
+                objects: vec!["ct/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/15/111122223333_CloudTrail_eu-west-1_20260115T1000Z_uUReUnG7VDRbgjnJ.json.gz".to_owned()],
+            },
+        );
+    }
+
+    #[test]
+    fn notification_state_form_1() {
+        check(
+            "v1",
+            NotificationState {
+                latest_notification_ms: Some(1_768_471_450_000),
+                latest_attempt_ms: Some(1_768_471_500_000),
+                latest_error: Some("NotFound".to_owned()),
+                ..NotificationState::of(&trail().arn(), trail().created_ms)
+            },
+        );
+    }
+
+    #[test]
+    fn logs_state_form_1() {
+        check(
+            "v1",
+            LogsState {
+                next: 42,
+                finished_ms: Some(1_768_471_390_000),
+                latest_delivery_ms: Some(1_768_471_450_000),
+                latest_error: Some("ResourceNotFoundException".to_owned()),
+                ..LogsState::of(&trail())
             },
         );
     }

@@ -23,14 +23,17 @@ mod tags;
 pub use error::ApiError;
 pub use operation::Operation;
 
-use crate::seams::{Buckets, History, JournalTail, Kms};
+use crate::seams::{Buckets, History, JournalTail, Kms, LogGroups, Topics};
 use bytes::Bytes;
 use event::EventTime;
 use http::{HeaderValue, Response, StatusCode, header};
 use input::Input;
 use output::TrailOutput;
 use preflight::Preflight;
-use registry::{DeliveryState, DigestState, Documents, Expected, Registry, RegistryError, SigningKey, Trail, Version};
+use registry::{
+    DeliveryState, DigestState, Documents, Expected, LogsState, NotificationState, Registry, RegistryError, SigningKey,
+    Trail, Version, Versioned,
+};
 use serde_json::{Value, json};
 use state::State;
 use std::sync::Arc;
@@ -43,6 +46,8 @@ pub struct CloudTrail {
     trails: Documents<Trail>,
     deliveries: Documents<DeliveryState>,
     digests: Documents<DigestState>,
+    notifications: Documents<NotificationState>,
+    logs: Documents<LogsState>,
     keys: Documents<SigningKey>,
     preflight: Preflight,
     journal: Arc<dyn JournalTail>,
@@ -93,8 +98,10 @@ impl CloudTrail {
             trails: registry.documents()?,
             deliveries: registry.documents()?,
             digests: registry.documents()?,
+            notifications: registry.documents()?,
+            logs: registry.documents()?,
             keys: registry.documents()?,
-            preflight: Preflight { buckets, kms: None },
+            preflight: Preflight { buckets, kms: None, topics: None, log_groups: None },
             journal,
             history,
             changing: tokio::sync::Mutex::new(()),
@@ -105,6 +112,20 @@ impl CloudTrail {
     #[must_use]
     pub fn with_kms(mut self, kms: Option<Arc<dyn Kms>>) -> CloudTrail {
         self.preflight.kms = kms;
+        self
+    }
+
+    /// The same with topics that trails can notify.
+    #[must_use]
+    pub fn with_topics(mut self, topics: Option<Arc<dyn Topics>>) -> CloudTrail {
+        self.preflight.topics = topics;
+        self
+    }
+
+    /// The same with log groups that trails can send their events to.
+    #[must_use]
+    pub fn with_log_groups(mut self, log_groups: Option<Arc<dyn LogGroups>>) -> CloudTrail {
+        self.preflight.log_groups = log_groups;
         self
     }
 
@@ -145,21 +166,22 @@ impl CloudTrail {
                 organization::delegate(&input, "DelegatedAdminAccountId").map(|()| json!({}))?
             }
             Operation::GetTrailStatus => {
-                let delivery = |arn: &str| self.deliveries.get(arn).map(|state| DeliveryState::clone(&state));
-                let digests = |arn: &str| self.digests.get(arn).map(|state| DigestState::clone(&state));
-                self.read(call, |state| reads::get_trail_status(state, &input, delivery, digests))?
+                self.read(call, |state| reads::get_trail_status(state, &input, |trail| self.states(trail)))?
             }
             Operation::ListPublicKeys => public_keys::list(&self.keys.list(), &input, &call.region, call.now_ms)?,
             Operation::LookupEvents => return self.lookup_events(call, &input).await,
             Operation::CreateTrail => {
                 let decide = |state: &State<'_>| {
-                    settings::create(state, &input, call.now_ms).map(|trail| Change::put(trail, Expected::Absent))
+                    let journal_end = self.journal.end().0;
+                    let created = settings::create(state, &input, journal_end, call.now_ms);
+                    created.map(|trail| Change::put(trail, Expected::Absent))
                 };
                 self.changed(call, decide, settings_answer).await?
             }
             Operation::UpdateTrail => {
                 let decide = |state: &State<'_>| {
-                    settings::update(state, &input).map(|(trail, version)| Change::put(trail, version.into()))
+                    let updated = settings::update(state, &input, self.journal.end().0);
+                    updated.map(|(trail, version)| Change::put(trail, version.into()))
                 };
                 self.changed(call, decide, settings_answer).await?
             }
@@ -220,10 +242,25 @@ impl CloudTrail {
         answer(&State { trails: &trails, region: &call.region, account_id: &call.account_id })
     }
 
-    /// The place up to which the delivery of a trail has come.
+    /// The place up to which the delivery of a trail has come, to its bucket and to its log group.
     fn delivered(&self, trail: &Trail) -> u64 {
-        let state = self.deliveries.get(&trail.arn());
-        state.filter(|state| state.trail_created_ms == trail.created_ms).map_or(0, |state| state.next)
+        let states = self.states(trail);
+        let files = states.delivery.map_or(0, |state| state.next);
+        let begun = trail.cloud_watch_logs_log_group_arn.as_ref().map(|_| trail.cloud_watch_logs_from.unwrap_or(0));
+        let sent = begun.map_or(u64::MAX, |begun| states.logs.map_or(0, |state| state.next).max(begun));
+        files.min(sent)
+    }
+
+    /// How a trail fares.
+    fn states(&self, trail: &Trail) -> States {
+        let arn = trail.arn();
+        let is_own = |created_ms: u64| created_ms == trail.created_ms;
+        States {
+            delivery: self.deliveries.get(&arn).filter(|state| is_own(state.trail_created_ms)),
+            digests: self.digests.get(&arn).filter(|state| is_own(state.trail_created_ms)),
+            notifications: self.notifications.get(&arn).filter(|state| is_own(state.trail_created_ms)),
+            logs: self.logs.get(&arn).filter(|state| is_own(state.trail_created_ms)),
+        }
     }
 
     /// Carries a change out and shows the trail as it is then.
@@ -304,6 +341,14 @@ impl CloudTrail {
         };
         written.map_err(|error| ApiError::internal(&error))
     }
+}
+
+/// What is kept of how one trail fares, without what an earlier trail of its name left.
+pub(crate) struct States {
+    delivery: Option<Versioned<DeliveryState>>,
+    digests: Option<Versioned<DigestState>>,
+    notifications: Option<Versioned<NotificationState>>,
+    logs: Option<Versioned<LogsState>>,
 }
 
 /// What an operation wants done to the trails.

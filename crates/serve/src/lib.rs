@@ -21,6 +21,6 @@ pub mod sts;
 pub use cloudtrail::{ApiError, Call, CloudTrail, Operation};
 pub use health::{FollowerVitals, Health, Vitals};
 pub use seams::{
-    BucketError, Buckets, History, HistoryError, HistoryEvent, HistoryPage, HistoryQuery, HistoryResource, JournalTail,
-    Kms, KmsError, KmsKey, LookupAttribute,
+    BucketError, Buckets, DestinationError, History, HistoryError, HistoryEvent, HistoryPage, HistoryQuery,
+    HistoryResource, JournalTail, Kms, KmsError, KmsKey, LogGroups, LookupAttribute, Topics,
 };

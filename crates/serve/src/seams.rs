@@ -57,6 +57,39 @@ pub enum KmsError {
     Unavailable(String),
 }
 
+/// Where the topics of trails are.
+pub trait Topics: Send + Sync + 'static {
+    /// Publishes the message that shows that a topic may be told: `CloudTrail validation message.`, without a subject
+    /// (`reference/trails-and-delivery.md §3`, preflight).
+    ///
+    /// # Errors
+    /// [`DestinationError`] when the topic did not take it.
+    fn validate<'a>(&'a self, topic_arn: &'a str) -> BoxFuture<'a, Result<(), DestinationError>>;
+}
+
+/// Where the log groups of trails are.
+pub trait LogGroups: Send + Sync + 'static {
+    /// Makes the stream of the trail in its log group; one that is there already is fine.
+    ///
+    /// # Errors
+    /// [`DestinationError`] when the stream is not there afterwards.
+    fn create_stream<'a>(&'a self, trail: &'a Trail) -> BoxFuture<'a, Result<(), DestinationError>>;
+}
+
+/// Why a topic or a log group could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DestinationError {
+    /// It is not there; the cause for the operator.
+    #[error("it does not exist: {0}")]
+    Missing(String),
+    /// The service answered, and refused; the cause for the operator.
+    #[error("the service refused: {0}")]
+    Denied(String),
+    /// There is no answer of such a service; the cause for the operator.
+    #[error("the service cannot be reached: {0}")]
+    Unavailable(String),
+}
+
 /// Why a bucket could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketError {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use event::{AdvancedEventSelector, Event, FieldSelector, Operators, SelectorField, Selectors};
 use futures_util::future::BoxFuture;
 use journal::{FollowOptions, Journal};
-use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, ObjectHeaders, SigningKeys};
+use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys};
 use registry::{Expected, Registry, Trail};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -111,6 +111,7 @@ async fn run(trails: usize, events: &[Event]) -> f64 {
         keys: SigningKeys::open(&registry, &folder.path().join("digest.key")).unwrap(),
         follow: FollowOptions::default(),
         now_ms: Arc::new(now_ms),
+        notify: NotifyOptions::default(),
     };
     let delivery = Delivery::start(&journal, &registry, Arc::<Sink>::clone(&sink), options).unwrap();
     let appender = journal.appender();

@@ -2,6 +2,7 @@
 
 use crate::cut::{Collection, Cut};
 use crate::digester::{DigestTools, Digester};
+use crate::notify::NotifyTools;
 use crate::off_thread::off_thread;
 use crate::router::{Feeds, Look, Tap, Turn};
 use crate::scope::Scope;
@@ -32,6 +33,7 @@ pub(crate) struct Tools {
     pub(crate) interval: Duration,
     pub(crate) now_ms: NowMs,
     pub(crate) digests: DigestTools,
+    pub(crate) notify: NotifyTools,
 }
 
 /// Delivers one trail.
@@ -260,6 +262,7 @@ impl TrailFollower {
         if let Some(delivered) = cut.delivered(&self.trail, self.state.next) {
             self.digester.note(delivered).await?;
         }
+        self.tools.notify.note(&self.trail, cut, self.state.next).await?;
         let mut state = DeliveryState { next: cut.to, pending: None, ..self.state.clone() };
         let now_ms = (self.tools.now_ms)();
         state.status.latest_attempt_ms = Some(now_ms);

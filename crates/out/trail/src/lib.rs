@@ -19,8 +19,11 @@
 //!
 //! With many trails, one look at an entry serves all of them: `router`.
 //!
+//! Beside the bucket, a trail's topic is told of each log file, and its log group of each event: `notify`.
+//!
 //! Pure: `period` and `scope` (which entries), `router` (for whom), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the
-//! proof). I/O: `follower`, `digester`, `keys`, `kms`, `supervisor`, and behind [`LogBucket`] the buckets.
+//! proof). I/O: `follower`, `digester`, `keys`, `kms`, `supervisor`, the senders of `notify`, and
+//! behind [`LogBucket`] the buckets.
 
 mod bucket;
 mod cut;
@@ -31,6 +34,7 @@ mod keys;
 mod kms;
 mod logfile;
 mod name;
+mod notify;
 mod off_thread;
 mod period;
 mod rounds;
@@ -46,4 +50,8 @@ pub use follower::NowMs;
 pub use keys::{KeyError, SigningKeys, fingerprint};
 pub use kms::{Key, KmsEndpoint, KmsError};
 pub use logfile::{Finished, LogFile};
+pub use notify::{
+    CallError, LogGroup, LogGroups, LogsEndpoint, Nobody, NotifyMetrics, NotifyOptions, SnsEndpoint, Topics,
+    VALIDATION_MESSAGE, log_stream_name,
+};
 pub use supervisor::{Delivery, DeliveryOptions};

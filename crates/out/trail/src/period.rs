@@ -35,10 +35,14 @@ pub(crate) fn resume_at(trail: &Trail, state: Option<&DeliveryState>) -> Option<
     if let Some(state) = state.filter(|state| state.pending.is_some()) {
         return Some(state.next);
     }
-    let finished_ms = state.and_then(|state| state.finished_ms);
+    unfinished_from(trail, state.map_or(0, |state| state.next), state.and_then(|state| state.finished_ms))
+}
+
+/// The same for any reader of a trail's events that has come to `next`, and is done with the stop of logging at `finished_ms`.
+pub(crate) fn unfinished_from(trail: &Trail, next: u64, finished_ms: Option<u64>) -> Option<u64> {
     let unfinished = |period: &&Period| period.stopped_ms.is_none_or(|stopped_ms| Some(stopped_ms) > finished_ms);
     let first = trail.logging.periods.iter().find(unfinished)?;
-    Some(first.from.max(state.map_or(0, |state| state.next)))
+    Some(first.from.max(next))
 }
 
 #[cfg(test)]

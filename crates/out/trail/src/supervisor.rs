@@ -2,6 +2,7 @@
 
 use crate::digester::{DigestTools, Digester};
 use crate::follower::{Tools, TrailFollower};
+use crate::notify::{LogsDelivery, LogsTools, Notifier, NotifyOptions, NotifyTools};
 use crate::router::{Feeds, Router};
 use crate::{LogBucket, NowMs, SigningKeys, period};
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
@@ -25,6 +26,8 @@ pub struct DeliveryOptions {
     pub follow: FollowOptions,
     /// The clock of delivery times.
     pub now_ms: NowMs,
+    /// Who tells topics and log groups.
+    pub notify: NotifyOptions,
 }
 
 /// The delivery of all trails, under way.
@@ -33,6 +36,8 @@ pub struct Delivery {
     stop: watch::Sender<bool>,
     /// Until it is drained.
     supervisor: Mutex<Option<JoinHandle<()>>>,
+    logs: LogsDelivery,
+    notifier: Notifier,
 }
 
 struct Shared {
@@ -79,10 +84,21 @@ impl Delivery {
         let (router, routing) = journal::follow(journal, Router::new(feeds.clone()), options.follow, async move {
             let _ = routed.await;
         });
+        let NotifyOptions { topics, log_groups, metrics } = options.notify;
+        let notify = NotifyTools::new(registry, topics, metrics.clone(), Arc::clone(&options.now_ms))?;
+        let logs = LogsTools {
+            trails: trails.clone(),
+            states: registry.documents()?,
+            feeds: feeds.clone(),
+            groups: log_groups,
+            metrics,
+            now_ms: Arc::clone(&options.now_ms),
+        };
         let tools = Tools {
             trails,
             states,
             feeds,
+            notify: notify.clone(),
             digests: DigestTools::new(
                 registry,
                 options.keys,
@@ -106,12 +122,16 @@ impl Delivery {
         };
         supervisor.reconcile();
         let (stop, stopped) = watch::channel(false);
-        Ok(Delivery { shared, stop, supervisor: Mutex::new(Some(tokio::spawn(supervisor.run(changes, stopped)))) })
+        let supervisor = Mutex::new(Some(tokio::spawn(supervisor.run(changes, stopped))));
+        let logs = LogsDelivery::start(journal, logs, options.follow);
+        Ok(Delivery { shared, stop, supervisor, logs, notifier: Notifier::start(notify) })
     }
 
-    /// How each trail's follower fares, by trail ARN. One that is not running any more has failed for good.
+    /// How each trail's followers fare: those that deliver files, by trail ARN, then those that send events. One that is not
+    /// running any more has failed for good.
     pub fn statuses(&self) -> Vec<FollowerStatus> {
-        lock(&self.shared.running).values().map(|running| running.handle.status()).collect()
+        let files: Vec<_> = lock(&self.shared.running).values().map(|running| running.handle.status()).collect();
+        files.into_iter().chain(self.logs.statuses()).collect()
     }
 
     /// How the follower fares that looks at entries for all trails.
@@ -127,17 +147,20 @@ impl Delivery {
             let state = tools.states.get(&trail.arn());
             period::resume_at(&trail, state.as_deref())
         };
-        tools.trails.list().into_iter().filter_map(resume_at).min().map(Seq)
+        let files = tools.trails.list().into_iter().filter_map(resume_at).min().map(Seq);
+        files.into_iter().chain(self.logs.keep_from()).min()
     }
 
     /// Delivers what is gathered and ends. Bounded by [`FollowOptions::drain`]; what is not delivered then is at the
     /// next start.
     pub async fn drain(&self) {
         self.stop.send_replace(true);
-        let supervisor = lock(&self.supervisor).take();
-        if let Some(Err(error)) = futures_util::future::OptionFuture::from(supervisor).await {
+        let supervisor = futures_util::future::OptionFuture::from(lock(&self.supervisor).take());
+        let (ended, ()) = tokio::join!(supervisor, self.logs.drain());
+        if let Some(Err(error)) = ended {
             tracing::error!(%error, "delivery ended badly");
         }
+        self.notifier.drain().await;
     }
 }
 

@@ -6,7 +6,7 @@ use event::Event;
 use flate2::read::GzDecoder;
 use futures_util::future::BoxFuture;
 use journal::{Clock, FollowOptions, Journal, Seq};
-use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, ObjectHeaders, SigningKeys};
+use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys};
 use registry::{DeliveryState, Expected, Registry, RegistryError, Trail};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -83,6 +83,7 @@ impl House {
             keys,
             follow,
             now_ms: Arc::new(clock(&self.clock)),
+            notify: NotifyOptions::default(),
         };
         let delivery = Delivery::start(&journal, &registry, bucket, options).unwrap();
         Process { journal, registry, delivery }

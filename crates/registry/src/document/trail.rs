@@ -39,6 +39,10 @@ pub struct Trail {
     /// `CloudWatchLogsRoleArn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud_watch_logs_role_arn: Option<String>,
+    /// Sequence number of the first journal entry that the log group is to have: where the journal ended when the trail
+    /// got one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud_watch_logs_from: Option<u64>,
     /// `KmsKeyId`, a full key ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
@@ -159,6 +163,7 @@ impl Trail {
             log_file_validation_enabled: false,
             cloud_watch_logs_log_group_arn: None,
             cloud_watch_logs_role_arn: None,
+            cloud_watch_logs_from: None,
             kms_key_id: None,
             is_organization_trail: false,
             organization: None,

@@ -141,6 +141,9 @@ fn key_not_found(key: &str) -> ApiError {
     ApiError::new("KmsKeyNotFoundException", format!("KMS key {key} was not found."))
 }
 
+/// What is said of a log group that is none, or is not there.
+pub(crate) const UNKNOWN_LOG_GROUP: &str = "CloudTrail cannot validate the specified log group ARN.";
+
 /// Checks a CloudWatch Logs group and role, given as they will stand on the trail: both or neither, both ARNs, the
 /// group in `home_region` and ending in `:*`.
 ///
@@ -162,7 +165,7 @@ pub(crate) fn check_logs(group: Option<&str>, role: Option<&str>, home_region: &
             if partition.starts_with("aws") && *region == home_region && account.len() == 12
                 && (1..=512).contains(&name.len()));
     if !group_fits {
-        return bad_group("CloudTrail cannot validate the specified log group ARN.");
+        return bad_group(UNKNOWN_LOG_GROUP);
     }
     let role_parts: Vec<&str> = role.split(':').collect();
     let role_fits = matches!(role_parts.as_slice(),

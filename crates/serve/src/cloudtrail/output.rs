@@ -1,8 +1,9 @@
 //! Trails and statuses as they stand in responses (`reference/trails-and-delivery.md §2, §8.5`): what is not set is
 //! absent, never null.
 
+use super::States;
 use event::{EventTime, Selectors};
-use registry::{DeliveryStatus, DigestState, Tag, Trail};
+use registry::{Tag, Trail};
 use serde::Serialize;
 
 /// A trail. CreateTrail and UpdateTrail leave out the members that only Get and Describe show.
@@ -114,43 +115,61 @@ pub(crate) struct StatusOutput<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_delivery_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    latest_notification_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     latest_delivery_time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_notification_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     start_logging_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_logging_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    latest_cloud_watch_logs_delivery_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_cloud_watch_logs_delivery_time: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     latest_digest_delivery_time: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_digest_delivery_error: Option<&'a str>,
     latest_delivery_attempt_time: String,
-    latest_notification_attempt_time: &'static str,
-    latest_notification_attempt_succeeded: &'static str,
+    latest_notification_attempt_time: String,
+    latest_notification_attempt_succeeded: String,
     latest_delivery_attempt_succeeded: String,
     time_logging_started: String,
     time_logging_stopped: String,
 }
 
 impl<'a> StatusOutput<'a> {
-    /// The status of a trail whose delivery stands at `delivery`, and its digests at `digests`.
-    pub(crate) fn of(
-        trail: &Trail,
-        delivery: &'a DeliveryStatus,
-        digests: Option<&'a DigestState>,
-    ) -> StatusOutput<'a> {
+    /// The status of a trail that fares like this. What was wrong with a topic or a log group that it has no more is not told.
+    pub(crate) fn of(trail: &Trail, states: &'a States) -> StatusOutput<'a> {
+        let delivery = states.delivery.as_ref().map(|state| &state.status);
+        let (digests, logs) = (states.digests.as_ref(), states.logs.as_ref());
+        let notifications = states.notifications.as_ref();
+        let has_topic = trail.sns_topic_arn.is_some();
+        let has_group = trail.cloud_watch_logs_log_group_arn.is_some();
+        let delivered_ms = delivery.and_then(|delivery| delivery.latest_delivery_ms);
+        let notified_ms = notifications.and_then(|state| state.latest_notification_ms);
         StatusOutput {
             is_logging: trail.logging.is_on(),
-            latest_delivery_error: delivery.latest_error.as_deref(),
-            latest_delivery_time: delivery.latest_delivery_ms.map(epoch_seconds),
+            latest_delivery_error: delivery.and_then(|delivery| delivery.latest_error.as_deref()),
+            latest_notification_error: notifications
+                .and_then(|state| state.latest_error.as_deref())
+                .filter(|_| has_topic),
+            latest_delivery_time: delivered_ms.map(epoch_seconds),
+            latest_notification_time: notified_ms.map(epoch_seconds),
             start_logging_time: trail.logging.started_ms.map(epoch_seconds),
             stop_logging_time: trail.logging.stopped_ms.map(epoch_seconds),
+            latest_cloud_watch_logs_delivery_error: logs
+                .and_then(|state| state.latest_error.as_deref())
+                .filter(|_| has_group),
+            latest_cloud_watch_logs_delivery_time: logs.and_then(|state| state.latest_delivery_ms).map(epoch_seconds),
             latest_digest_delivery_time: digests.and_then(|digests| digests.latest_delivery_ms).map(epoch_seconds),
             latest_digest_delivery_error: digests.and_then(|digests| digests.latest_error.as_deref()),
-            latest_delivery_attempt_time: iso(delivery.latest_attempt_ms),
-            // No notification is ever tried: they are not built, and CreateTrail refuses a topic.
-            latest_notification_attempt_time: "",
-            latest_notification_attempt_succeeded: "",
-            latest_delivery_attempt_succeeded: iso(delivery.latest_delivery_ms),
+            latest_delivery_attempt_time: iso(delivery.and_then(|delivery| delivery.latest_attempt_ms)),
+            latest_notification_attempt_time: iso(notifications.and_then(|state| state.latest_attempt_ms)),
+            latest_notification_attempt_succeeded: iso(notified_ms),
+            latest_delivery_attempt_succeeded: iso(delivered_ms),
             time_logging_started: iso(trail.logging.started_ms),
             time_logging_stopped: iso(trail.logging.stopped_ms),
         }

@@ -1,9 +1,10 @@
-//! What CreateTrail and UpdateTrail try before they change anything: whether the bucket takes what will be delivered, and
-//! whether the key is one (`reference/trails-and-delivery.md §3`, preflight). What was written stays when a try fails.
+//! What CreateTrail and UpdateTrail try before they change anything: whether the bucket takes what will be delivered, whether
+//! the key is one, whether the topic and the log group can be told, in this order (`reference/trails-and-delivery.md §3`,
+//! preflight). What was written stays when a try fails.
 
-use super::destination::key_arn;
+use super::destination::{UNKNOWN_LOG_GROUP, key_arn};
 use super::error::ApiError;
-use crate::seams::{BucketError, Buckets, Kms, KmsError};
+use crate::seams::{BucketError, Buckets, DestinationError, Kms, KmsError, LogGroups, Topics};
 use registry::Trail;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,18 @@ const BUCKET_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the key may take.
 const KEY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the topic may take, and how long the log group.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What is tried.
 pub(crate) struct Preflight {
     pub(crate) buckets: Arc<dyn Buckets>,
     /// Who knows the keys; without anybody, key ids and ARNs are believed.
     pub(crate) kms: Option<Arc<dyn Kms>>,
+    /// Who has topics; without anybody, a trail can have none.
+    pub(crate) topics: Option<Arc<dyn Topics>>,
+    /// Who has log groups; without anybody, a trail can have none.
+    pub(crate) log_groups: Option<Arc<dyn LogGroups>>,
 }
 
 /// A trail whose destinations have been tried.
@@ -32,7 +40,8 @@ impl Tried {
     pub(crate) fn settle(self, trail: &mut Trail) -> bool {
         let destination = |trail: &Trail| {
             let Trail { s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled, .. } = trail.clone();
-            (s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled)
+            let bucket = (s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled);
+            (bucket, trail.sns_topic_arn.clone(), trail.cloud_watch_logs_log_group_arn.clone())
         };
         let fits = destination(trail) == destination(&self.trail);
         if fits {
@@ -46,8 +55,9 @@ impl Preflight {
     /// Tries a trail's destinations.
     ///
     /// # Errors
-    /// The bucket's errors, then the key's.
+    /// The bucket's errors, the key's, the topic's, the log group's. Where nobody serves topics or log groups, that comes first.
     pub(crate) async fn try_out(&self, trail: &Trail) -> Result<Tried, ApiError> {
+        self.check_served(trail)?;
         let key = self.find_key(trail).await;
         let mut tried = trail.clone();
         tried.kms_key_id = key.as_ref().ok().cloned().flatten();
@@ -55,7 +65,10 @@ impl Preflight {
             Ok(done) => done?,
             Err(_) => return Err(self.unreachable(&trail.s3_bucket_name, "it did not answer in time")),
         }
-        Ok(Tried { trail: trail.clone(), key: key? })
+        let key = key?;
+        self.try_topic(trail).await?;
+        self.try_log_group(trail).await?;
+        Ok(Tried { trail: trail.clone(), key })
     }
 
     fn bucket_error(&self, bucket: &str, error: BucketError) -> ApiError {
@@ -113,6 +126,67 @@ impl Preflight {
         looked.map(drop).and(written).map_err(|error| self.bucket_error(bucket, error))
     }
 
+    /// Refuses a destination that nobody has before anything is touched.
+    fn check_served(&self, trail: &Trail) -> Result<(), ApiError> {
+        let nobody = |what: &str, service: &str, member: &str| {
+            Err(ApiError::unsupported(format!(
+                "{what} of this OpenTrail: no upstream serves {service}. Start it with --upstream {service}=URL, or leave \
+                 {member} out."
+            )))
+        };
+        if trail.sns_topic_arn.is_some() && self.topics.is_none() {
+            return nobody("There are no topics in reach", "sns", "SnsTopicName");
+        }
+        if trail.cloud_watch_logs_log_group_arn.is_some() && self.log_groups.is_none() {
+            return nobody("There are no log groups in reach", "logs", "CloudWatchLogsLogGroupArn");
+        }
+        Ok(())
+    }
+
+    async fn try_topic(&self, trail: &Trail) -> Result<(), ApiError> {
+        let (Some(topics), Some(topic)) = (&self.topics, &trail.sns_topic_arn) else { return Ok(()) };
+        match in_time(topics.validate(topic)).await {
+            Ok(()) => Ok(()),
+            Err(DestinationError::Missing(cause) | DestinationError::Denied(cause)) => {
+                tracing::info!(topic, %cause, "the topic of a trail refused");
+                let message = "SNS Topic does not exist or the topic policy is incorrect!";
+                Err(ApiError::new("InsufficientSnsTopicPolicyException", message))
+            }
+            // AWS has no error for that; as with a bucket, what follows for the caller is said, and the sentence says why.
+            Err(DestinationError::Unavailable(cause)) => {
+                tracing::warn!(topic, %cause, "the topic of a trail cannot be reached");
+                let message = format!(
+                    "CloudTrail cannot notify topic {topic}: the upstream that serves sns cannot be reached. Nothing was \
+                     changed; try again when it answers."
+                );
+                Err(ApiError::new("InsufficientSnsTopicPolicyException", message))
+            }
+        }
+    }
+
+    async fn try_log_group(&self, trail: &Trail) -> Result<(), ApiError> {
+        let (Some(groups), Some(group)) = (&self.log_groups, &trail.cloud_watch_logs_log_group_arn) else {
+            return Ok(());
+        };
+        let refused = |message, cause: String| {
+            tracing::info!(group, %cause, "the log group of a trail refused");
+            Err(ApiError::new("InvalidCloudWatchLogsLogGroupArnException", message))
+        };
+        match in_time(groups.create_stream(trail)).await {
+            Ok(()) => Ok(()),
+            Err(DestinationError::Missing(cause)) => refused(UNKNOWN_LOG_GROUP, cause),
+            Err(DestinationError::Denied(cause)) => {
+                refused("Access denied. Verify in IAM that the role has adequate permissions.", cause)
+            }
+            Err(DestinationError::Unavailable(cause)) => {
+                tracing::warn!(group, %cause, "the log group of a trail cannot be reached");
+                let message = "CloudTrail cannot deliver to CloudWatch Logs: the upstream that serves logs cannot be \
+                               reached. Nothing was changed; try again when it answers.";
+                Err(ApiError::new("CloudWatchLogsDeliveryUnavailableException", message))
+            }
+        }
+    }
+
     /// The whole ARN of the trail's key.
     async fn find_key(&self, trail: &Trail) -> Result<Option<String>, ApiError> {
         let Some(key) = trail.kms_key_id.as_deref() else { return Ok(None) };
@@ -136,6 +210,12 @@ impl Preflight {
             }
         }
     }
+}
+
+/// What comes of a try, unless it takes too long.
+async fn in_time(tried: impl Future<Output = Result<(), DestinationError>>) -> Result<(), DestinationError> {
+    let too_long = || Err(DestinationError::Unavailable("it did not answer in time".to_owned()));
+    tokio::time::timeout(CALL_TIMEOUT, tried).await.unwrap_or_else(|_| too_long())
 }
 
 fn insufficient_encryption() -> ApiError {

@@ -1,11 +1,12 @@
 //! The operations that only look: GetTrail, DescribeTrails, ListTrails, GetTrailStatus.
 
+use super::States;
 use super::arn::TrailRef;
 use super::error::ApiError;
 use super::input::Input;
 use super::output::{StatusOutput, TrailInfo, TrailOutput};
 use super::state::State;
-use registry::{DeliveryState, DeliveryStatus, DigestState};
+use registry::Trail;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -66,21 +67,17 @@ pub(crate) fn list_trails(state: &State<'_>, input: &Input) -> Result<Value, Api
     value(&Output { trails: state.present_in(state.region).map(|trail| TrailInfo::of(trail)).collect() })
 }
 
-/// GetTrailStatus; `delivery` and `digests` are the states kept under the trail's ARN, which may be those of an earlier trail.
+/// GetTrailStatus; `states` are those of the trail that is found.
 ///
 /// # Errors
 /// Those of [`State::to_read_by_arn`].
 pub(crate) fn get_trail_status(
     state: &State<'_>,
     input: &Input,
-    delivery: impl Fn(&str) -> Option<DeliveryState>,
-    digests: impl Fn(&str) -> Option<DigestState>,
+    states: impl Fn(&Trail) -> States,
 ) -> Result<Value, ApiError> {
     let trail = state.to_read_by_arn(input.text("Name")?.unwrap_or_default())?;
-    let delivery = delivery(&trail.arn()).filter(|delivery| delivery.trail_created_ms == trail.created_ms);
-    let status = delivery.map_or_else(DeliveryStatus::default, |delivery| delivery.status);
-    let digests = digests(&trail.arn()).filter(|digests| digests.trail_created_ms == trail.created_ms);
-    value(&StatusOutput::of(trail, &status, digests.as_ref()))
+    value(&StatusOutput::of(trail, &states(trail)))
 }
 
 /// A response's body as a value.

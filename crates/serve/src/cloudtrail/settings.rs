@@ -14,7 +14,7 @@ use registry::{Trail, Version};
 ///
 /// # Errors
 /// The first rule that it breaks: syntax, then combinations, then what stands there already.
-pub(crate) fn create(state: &State<'_>, input: &Input, now_ms: u64) -> Result<Trail, ApiError> {
+pub(crate) fn create(state: &State<'_>, input: &Input, journal_end: u64, now_ms: u64) -> Result<Trail, ApiError> {
     let wish = Wish::read(input)?;
     let name = wish.name;
     if name.starts_with("arn:") {
@@ -36,10 +36,11 @@ pub(crate) fn create(state: &State<'_>, input: &Input, now_ms: u64) -> Result<Tr
         tags: tags::read(input)?,
         ..Trail::new(state.region, state.account_id, name, bucket, now_ms)
     };
-    let trail = checked(trail)?;
+    let mut trail = checked(trail)?;
     check_name_is_free(state, &trail, None)?;
     check_room(state, &trail)?;
     refuse_unbuilt(&trail)?;
+    begin_logs(&mut trail, None, journal_end);
     Ok(trail)
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn create(state: &State<'_>, input: &Input, now_ms: u64) -> Result<Tr
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub(crate) fn update(state: &State<'_>, input: &Input) -> Result<(Trail, Version), ApiError> {
+pub(crate) fn update(state: &State<'_>, input: &Input, journal_end: u64) -> Result<(Trail, Version), ApiError> {
     let wish = Wish::read(input)?;
     TrailRef::parse(wish.name)?;
     let found = state.to_change(wish.name)?;
@@ -77,12 +78,13 @@ pub(crate) fn update(state: &State<'_>, input: &Input) -> Result<(Trail, Version
     trail.log_file_validation_enabled = wish.enable_log_file_validation.unwrap_or(trail.log_file_validation_enabled);
     trail.is_organization_trail = wish.is_organization_trail.unwrap_or(trail.is_organization_trail);
     trail.recursive_logging = wish.recursive_logging.unwrap_or(trail.recursive_logging);
-    let trail = checked(trail)?;
+    let mut trail = checked(trail)?;
     if trail.is_multi_region_trail && !found.is_multi_region_trail {
         check_name_is_free(state, &trail, Some(found))?;
         check_room(state, &trail)?;
     }
     refuse_unbuilt(&trail)?;
+    begin_logs(&mut trail, Some(found), journal_end);
     Ok((trail, found.version))
 }
 
@@ -100,6 +102,16 @@ fn update_logs(trail: &mut Trail, group: Option<&str>, role: Option<&str>) {
     if let Some(role) = role {
         trail.cloud_watch_logs_role_arn = set(role);
     }
+}
+
+/// A log group has the events from the call on that gave it to the trail; another one in its place has what the first has not.
+fn begin_logs(trail: &mut Trail, before: Option<&Trail>, journal_end: u64) {
+    let begun = before.filter(|before| before.cloud_watch_logs_log_group_arn.is_some());
+    trail.cloud_watch_logs_from = match (&trail.cloud_watch_logs_log_group_arn, begun) {
+        (None, _) => None,
+        (Some(_), None) => Some(journal_end),
+        (Some(_), Some(before)) => before.cloud_watch_logs_from,
+    };
 }
 
 /// Checks a trail as it will stand, in AWS's order as far as it is known, and fills in what follows from the rest.
@@ -155,21 +167,12 @@ fn check_room(state: &State<'_>, trail: &Trail) -> Result<(), ApiError> {
     }
 }
 
-/// Refuses what this version would take and not do: a trail that promises notification must keep it.
+/// Refuses what this version would take and not do.
 fn refuse_unbuilt(trail: &Trail) -> Result<(), ApiError> {
     if trail.is_organization_trail {
         return Err(organization::not_in_use());
     }
-    let unbuilt = [
-        ("SnsTopicName", trail.sns_topic_name.is_some(), "notifications are"),
-        ("CloudWatchLogsLogGroupArn", trail.cloud_watch_logs_log_group_arn.is_some(), "delivery to CloudWatch Logs is"),
-    ];
-    match unbuilt.iter().find(|(_, asked, _)| *asked) {
-        None => Ok(()),
-        Some((member, _, what)) => {
-            Err(ApiError::unsupported(format!("{what} not built in this version of OpenTrail: leave {member} out.")))
-        }
-    }
+    Ok(())
 }
 
 /// Text that is set; the empty text is none.

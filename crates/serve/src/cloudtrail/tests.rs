@@ -2,6 +2,7 @@
 
 mod changes;
 mod events;
+mod notified;
 mod selectors;
 mod trails;
 

@@ -5,6 +5,7 @@ mod routed;
 
 use super::*;
 use crate::cut::tests::{entry, ids_in, trail};
+use crate::{Nobody, NotifyMetrics};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
@@ -121,6 +122,8 @@ impl House {
             digests: DigestTools::new(&self.registry, keys, Arc::clone(&bucket), hour, Arc::clone(&now_ms)).unwrap(),
             bucket,
             interval: Duration::from_secs(5),
+            notify: NotifyTools::new(&self.registry, Arc::new(Nobody), NotifyMetrics::default(), Arc::clone(&now_ms))
+                .unwrap(),
             now_ms,
         };
         let trail = tools.trails.get(&self.arn).unwrap();
