@@ -67,7 +67,7 @@ pub(crate) fn list_trails(state: &State<'_>, input: &Input) -> Result<Value, Api
     value(&Output { trails: state.present_in(state.region).map(|trail| TrailInfo::of(trail)).collect() })
 }
 
-/// GetTrailStatus; `states` are those of the trail that is found.
+/// GetTrailStatus; `states` gives those of the trail that is found.
 ///
 /// # Errors
 /// Those of [`State::to_read_by_arn`].
