@@ -2,6 +2,7 @@
 
 use super::answer::Refusal;
 use super::edge::Worker;
+use super::patience::Silence;
 use super::recording::{Answered, Passed, Peer, Receipt};
 use super::relay::{Ended, Relay};
 use super::routes::Destination;
@@ -12,9 +13,9 @@ use crate::http1::{HeadError, RequestHead};
 use crate::{Failure, Keep, Opened};
 use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -92,8 +93,9 @@ pub(super) async fn serve<C>(mut client: C, mut inbound: BytesMut, peer: Peer, w
 where
     C: Client,
 {
+    let mut silence = Silence::default();
     loop {
-        let head = match read_head(&mut client, &mut inbound, idle).await {
+        let head = match read_head(&mut client, &mut inbound, idle, &mut silence).await {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(error) => {
@@ -300,12 +302,13 @@ async fn read_head<C>(
     client: &mut C,
     inbound: &mut BytesMut,
     idle: &AtomicBool,
+    silence: &mut Silence,
 ) -> Result<Option<RequestHead>, HeadError>
 where
     C: AsyncRead + Unpin,
 {
     let mut limit = IDLE_TIMEOUT;
-    let mut deadline: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    silence.broken();
     loop {
         if !inbound.is_empty() {
             // A stray empty line before a request is to be passed over (RFC 9112, section 2.2).
@@ -319,7 +322,8 @@ where
                 return Err(HeadError::TooLarge);
             }
             if limit != HEAD_TIMEOUT {
-                (limit, deadline) = (HEAD_TIMEOUT, None);
+                limit = HEAD_TIMEOUT;
+                silence.broken();
             }
         }
         idle.store(inbound.is_empty(), Ordering::Relaxed);
@@ -334,8 +338,7 @@ where
             if inbound.is_empty() {
                 buffers::give(inbound);
             }
-            ready!(deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx));
-            Poll::Ready(Ok(0))
+            silence.poll(cx, limit).map(|()| Ok(0))
         });
         match read.await {
             Ok(0) | Err(_) => return Ok(None),

@@ -3,10 +3,43 @@
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
+
+/// How long nothing has been said, again and again on one connection.
+///
+/// The timer is set once and runs through the requests; where it ends it is set anew for what is then left. A timer for each
+/// pause would wake the event loop through the kernel each time: a twentieth of a small call.
+#[derive(Debug, Default)]
+pub(super) struct Silence {
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Silence {
+    /// Something was said.
+    pub(super) fn broken(&mut self) {
+        self.since = None;
+    }
+
+    /// Ready when nothing has been said for `limit` since the first look after [`Silence::broken`].
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
+        let until = *self.since.get_or_insert_with(Instant::now) + limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        loop {
+            if timer.deadline() > until {
+                timer.as_mut().reset(until);
+            }
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= until {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(until);
+        }
+    }
+}
 
 /// What a read or write gives, or [`io::ErrorKind::TimedOut`]. A timer is made only for what has to wait.
 pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
@@ -33,4 +66,36 @@ where
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(300);
+
+    async fn over(silence: &mut Silence, limit: Duration) {
+        std::future::poll_fn(|cx| silence.poll(cx, limit)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_by_its_limit_after_the_last_word_and_never_before() {
+        let (mut silence, start) = (Silence::default(), Instant::now());
+        for _ in 0..5 {
+            let word = tokio::time::timeout(Duration::from_secs(200), over(&mut silence, LIMIT));
+            assert!(word.await.is_err(), "words every 200 s are no silence of 300 s");
+            silence.broken();
+        }
+        over(&mut silence, LIMIT).await;
+        assert_eq!(start.elapsed().as_secs(), 5 * 200 + 300);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_limit_takes_the_place_of_a_longer_one() {
+        let (mut silence, start) = (Silence::default(), Instant::now());
+        assert!(tokio::time::timeout(Duration::from_secs(10), over(&mut silence, LIMIT)).await.is_err());
+        silence.broken();
+        over(&mut silence, Duration::from_secs(30)).await;
+        assert_eq!(start.elapsed().as_secs(), 40);
+    }
 }
