@@ -90,7 +90,7 @@ def test_every_record_is_a_log_event_within_seconds(trail, moto):
     began = time.time()
     wanted = create_queues(trail, [f"soon-{number}" for number in range(20)])
     wanted += create_queues(trail, ["soon-elsewhere"], region="eu-west-1")
-    eventually(lambda: len(group.queues()) == len(wanted), 3, every=0.1, what="log events")
+    eventually(lambda: len(group.queues()) == len(wanted), 10, every=0.1, what="log events")
     took = time.time() - began
     assert group.queues() == wanted, "in the order of the calls, all Regions in one stream"
     assert group.streams() == [STREAM]

@@ -1,16 +1,18 @@
 """A trail's topic is told of each log file, once it is there: through a topic that dies, a process that dies, and a service that hangs."""
 
 import json
+import ssl
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.certificate import make_certificate
 from harness.cli import Cli
 from harness.opentrail import ACCOUNT, REGION, client
 from harness.process import eventually
 from harness.records import log_files
-from harness.upstream import Stage, answering
+from harness.upstream import Stage, Wire, answering
 
 VALIDATION = "CloudTrail validation message."
 
@@ -205,3 +207,23 @@ def test_a_refusal_is_shown_by_its_code(house, moto):
         trail.client("sqs").create_queue(QueueName="denied")
         eventually(lambda: status(trail, "audit-denied").get("LatestNotificationError") == "AuthorizationError", 15, every=0.2, what="the code")
         assert "LatestDeliveryError" not in status(trail, "audit-denied")
+
+
+def test_an_sns_behind_tls_is_told_too_and_sigterm_tells_what_is_still_open(house, moto, tmp_path):
+    folder = make_certificate(tmp_path, ca=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    def scene(wire, stage):
+        with context.wrap_socket(wire.socket, server_side=True) as secured:
+            answering(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%s" % (len(PUBLISHED), PUBLISHED))(Wire(secured), stage)
+
+    with Stage(scene) as sns:
+        flags = ["--upstream", f"sns=https://127.0.0.1:{sns.port}"]
+        trail = house(upstream=moto.url, interval="1h", flags=flags, env={"SSL_CERT_FILE": str(folder / "cert.pem")}).start()
+        make(trail, moto, "audit-secured", "secured")
+        assert len(sns.seen) == 1, trail.process.said()[-2000:]
+        trail.client("sqs").create_queue(QueueName="secured")
+        assert trail.stop() == 0
+        (key,) = log_files(client(moto.url, "s3"), "audit-secured")
+        assert len(sns.seen) == 2 and key.replace("/", "%2F").encode() in sns.seen[1].body

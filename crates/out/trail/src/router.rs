@@ -8,7 +8,7 @@
 //! belongs to one version, also when it is made again after a crash from the journal alone.
 //!
 //! A trail that starts reads the journal itself up to the place where its feed begins. One that is slow to take what is
-//! picked for it (its bucket does not answer) loses its feed once all feeds hold [`HELD_BYTES_MAX`], and reads the journal
+//! picked for it (its bucket does not answer) loses its feed once all feeds hold [`HELD_BYTES_MAX`] and its own holds most, and reads the journal
 //! itself again until it has caught up: nobody waits for it, and nothing is kept in memory for it.
 
 use crate::scope::{Scope, wants};
@@ -191,7 +191,7 @@ impl Table {
                 if feed.trail.as_ref().is_some_and(|trail| wants(trail, entry)) {
                     self.held_bytes += feed.add(entry);
                     if self.held_bytes > self.held_bytes_max {
-                        self.held_bytes -= feed.lose();
+                        self.held_bytes -= lose_largest(&mut self.feeds);
                     }
                 }
             }
@@ -237,6 +237,12 @@ impl Table {
         let is_idle = feed.picked.is_empty() && feed.turns.is_empty() && !feed.is_lost && feed.is_live;
         is_idle.then_some(self.routed_to)
     }
+}
+
+/// Drops what is in the largest feed, so that nobody who keeps up loses anything for one who does not; gives by how much less is
+/// held.
+fn lose_largest(feeds: &mut BTreeMap<u32, Feed>) -> usize {
+    feeds.values_mut().max_by_key(|feed| feed.held_bytes).map_or(0, Feed::lose)
 }
 
 impl Feed {
@@ -414,6 +420,20 @@ mod tests {
         assert_eq!(picked(tap.look(3)), (vec![3], vec![3], 4));
         feeds.close();
         assert!(matches!(tap.look(4), Look::Direct(None)), "nobody routes any more");
+    }
+
+    #[test]
+    fn who_keeps_up_loses_nothing_for_one_who_does_not() {
+        let (quick, slow) = (named("quick", "C"), named("slow", "C"));
+        let (_folder, _registry, feeds) = house(&[quick.clone(), slow.clone()]);
+        let (quick, slow) = (feeds.tap(&quick), feeds.tap(&slow));
+        let all = entries(&["CreateQueue"; 40]);
+        feeds.lock().held_bytes_max = all[0].event.json().len() * 10;
+        for (next, entry) in (0..).zip(&all) {
+            feeds.lock().route(std::slice::from_ref(entry));
+            assert_eq!(picked(quick.look(next)).0, [next]);
+        }
+        assert!(matches!(slow.look(0), Look::Direct(Some(Seq(40)))), "it reads the journal itself");
     }
 
     #[test]

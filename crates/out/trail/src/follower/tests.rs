@@ -1,6 +1,7 @@
 //! Delivery through failures and crashes, against a bucket that is a map.
 
 mod digests;
+mod notes;
 mod routed;
 
 use super::*;
