@@ -2,11 +2,13 @@
 
 mod buckets;
 mod objects;
+mod readers;
 mod reading;
 mod receiving;
 mod uploads;
 
 pub use self::objects::{Copied, Deletion, NewObject};
+use self::readers::Readers;
 pub use self::reading::{Object, ObjectStream};
 pub use self::receiving::Received;
 pub use self::uploads::{CompletedPart, Completion, UploadPage};
@@ -15,8 +17,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -27,9 +29,6 @@ use crate::commit::{Committer, Tx};
 use crate::error::{Result, StoreError};
 use crate::index;
 use crate::sweep;
-
-/// Connections kept for reading; more are opened when more read at once, and closed again.
-const READERS_KEPT: usize = 16;
 
 /// Buckets and objects in a folder. Cloning gives another handle to the same store; the last one that is dropped
 /// waits for the writer and gives the folder free.
@@ -43,7 +42,7 @@ pub struct Store {
 struct Inner {
     blobs: Arc<Blobs>,
     index_path: PathBuf,
-    readers: Mutex<Vec<Connection>>,
+    readers: Readers,
     committer: Option<Committer>,
     threads: Vec<JoinHandle<()>>,
     _lock: File,
@@ -71,10 +70,11 @@ impl Store {
         let _ = freed.send(unnamed); // cannot fail: the receiver is in scope
         let sweeper = sweep::start(index::connect(&index_path)?, blobs.clone(), to_sweep, swept)?;
         let (committer, writer) = Committer::start(index, blobs.clone(), freed, to_forget)?;
+        let readers = Readers::start(&index_path).map_err(StoreError::io("start the threads that read the index"))?;
         let inner = Inner {
             blobs,
             index_path,
-            readers: Mutex::default(),
+            readers,
             committer: Some(committer),
             threads: vec![writer, sweeper],
             _lock: lock,
@@ -84,8 +84,7 @@ impl Store {
 
     /// Reads the index, away from the async threads.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
-        let inner = self.inner.clone();
-        blocking(move || inner.with_reader(read)).await
+        self.inner.readers.read(read).await
     }
 
     /// Changes the index; see [`Committer::commit`].
@@ -94,22 +93,6 @@ impl Store {
         change: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.inner.committer.as_ref().ok_or(StoreError::Closed)?.commit(change).await
-    }
-}
-
-impl Inner {
-    fn with_reader<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let reader = match kept {
-            Some(reader) => reader,
-            None => index::connect(&self.index_path)?,
-        };
-        let found = read(&reader);
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() < READERS_KEPT {
-            readers.push(reader);
-        }
-        found
     }
 }
 

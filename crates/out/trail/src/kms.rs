@@ -3,11 +3,11 @@
 //! One request is all that is needed (DescribeKey, JSON 1.1), so it is made by hand, as those of the buckets are.
 
 use crate::bucket::s3::{S3Options, whole_cause};
+use crate::client::{Patience, client};
 use bytes::Bytes;
 use http::Request;
-use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
-use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, ReqwestConnector};
+use object_store::client::{HttpClient, HttpRequestBody};
 use std::fmt;
 use std::time::Duration;
 
@@ -54,9 +54,7 @@ impl KmsEndpoint {
     /// # Errors
     /// [`KmsError::Unreachable`] when no client can be made.
     pub fn new(options: S3Options) -> Result<KmsEndpoint, KmsError> {
-        let client_options = ClientOptions::new().with_allow_http(true).with_timeout(REQUEST_TIMEOUT);
-        let client = ReqwestConnector::default()
-            .connect(&client_options)
+        let client = client(&options.endpoint, Patience { request: REQUEST_TIMEOUT, connect: REQUEST_TIMEOUT })
             .map_err(|error| KmsError::Unreachable(error.to_string()))?;
         let credential = AwsCredential {
             key_id: options.access_key_id,

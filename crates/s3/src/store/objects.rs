@@ -93,15 +93,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchBucket`], [`StoreError::NoSuchKey`].
     pub async fn get(&self, bucket: &str, key: &str) -> Result<Object> {
-        let (store, bucket, key) = (self.inner.clone(), bucket.to_owned(), key.to_owned());
-        blocking(move || {
+        let (blobs, bucket, key) = (self.inner.blobs.clone(), bucket.to_owned(), key.to_owned());
+        self.read(move |index| {
             let find = || {
-                store.with_reader(|index| {
-                    let found = objects::get(index, buckets::id(index, &bucket)?, &key)?;
-                    found.ok_or(StoreError::NoSuchKey(key))
-                })
+                let found = objects::get(index, buckets::id(index, &bucket)?, &key)?;
+                found.ok_or(StoreError::NoSuchKey(key))
             };
-            let ((info, content), lease) = store.blobs.find_and_lease(find, |(_, content)| content.blobs())?;
+            let ((info, content), lease) = blobs.find_and_lease(find, |(_, content)| content.blobs())?;
             Ok(Object { info, content, lease: Arc::new(lease) })
         })
         .await

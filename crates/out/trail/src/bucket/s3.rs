@@ -4,14 +4,14 @@
 //! own `AmazonS3` cannot write a key that ends in a slash (the markers), cannot ask for a bucket, and hides error codes.
 
 use super::{BucketError, Encryption, LogBucket, ObjectHeaders};
+use crate::client::{Patience, client};
 use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, StatusCode};
-use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
-use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, HttpResponse, ReqwestConnector};
+use object_store::client::{HttpClient, HttpRequestBody, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,12 +67,7 @@ impl S3Endpoint {
                 "`{endpoint}` is no S3 endpoint: write http://HOST:PORT or https://HOST"
             )));
         }
-        let client_options = ClientOptions::new()
-            .with_allow_http(true)
-            .with_timeout(REQUEST_TIMEOUT)
-            .with_connect_timeout(CONNECT_TIMEOUT);
-        let client = ReqwestConnector::default()
-            .connect(&client_options)
+        let client = client(&endpoint, Patience { request: REQUEST_TIMEOUT, connect: CONNECT_TIMEOUT })
             .map_err(|error| BucketError::Unreachable(error.to_string()))?;
         let credential = AwsCredential {
             key_id: options.access_key_id,

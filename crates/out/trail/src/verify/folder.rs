@@ -2,22 +2,27 @@
 
 use super::archive::{Archive, ArchiveError, Body, Object};
 use futures_util::future::BoxFuture;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// A folder with objects under their keys. Where it has a folder named like a bucket, that bucket's objects lie there.
 ///
 /// Signatures of digests are user metadata, which files do not have. A file `KEY.metadata.json` beside an object may hold
 /// them: what `aws s3api head-object` says of it, or just its `Metadata`.
-#[derive(Debug, Clone)]
-pub struct Folder(PathBuf);
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Where the objects of buckets lie that were asked for.
+    roots: Mutex<HashMap<String, PathBuf>>,
+}
 
 impl Folder {
     /// The folder at a path.
     pub fn new(path: PathBuf) -> Folder {
-        Folder(path)
+        Folder { path, roots: Mutex::default() }
     }
 
     /// The file of an object; `None` for a key that leads out of the folder.
@@ -27,8 +32,14 @@ impl Folder {
     }
 
     fn root_of(&self, bucket: &str) -> PathBuf {
-        let own = self.0.join(bucket);
-        if !bucket.is_empty() && own.is_dir() { own } else { self.0.clone() }
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(root) = roots.get(bucket) {
+            return root.clone();
+        }
+        let own = self.path.join(bucket);
+        let root = if !bucket.is_empty() && own.is_dir() { own } else { self.path.clone() };
+        roots.insert(bucket.to_owned(), root.clone());
+        root
     }
 }
 
@@ -59,7 +70,11 @@ impl Archive for Folder {
         Box::pin(async move {
             let path = self.path_of(bucket, key).ok_or(ArchiveError::NotFound)?;
             match File::open(&path) {
-                Ok(file) => Ok(Object { metadata: metadata(&path), body: Body::File(file) }),
+                Ok(file) => {
+                    // Of log files, which are many, nobody asks for it.
+                    let metadata = if is_digest(key) { metadata(&path) } else { BTreeMap::new() };
+                    Ok(Object { metadata, body: Body::File(file) })
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                     Err(ArchiveError::NotFound)
                 }
@@ -71,6 +86,11 @@ impl Archive for Folder {
     fn keeps_metadata(&self) -> bool {
         false
     }
+}
+
+/// Whether an object is a digest, by its key.
+fn is_digest(key: &str) -> bool {
+    key.contains("/CloudTrail-Digest/")
 }
 
 /// Every file below a folder, as keys from the root.

@@ -4,14 +4,14 @@ use super::archive::{Archive, ArchiveError, Body, Object};
 use super::keys::{KeySource, PublicKeys};
 use crate::BucketError;
 use crate::bucket::s3::{S3Endpoint, S3Options};
+use crate::client::{Patience, client};
 use bytes::Bytes;
 use event::EventTime;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use http::{Method, Request};
-use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredential};
-use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, HttpResponse, ReqwestConnector};
+use object_store::client::{HttpClient, HttpRequestBody, HttpResponse};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use registry::Secret;
 use serde::Deserialize;
@@ -205,11 +205,8 @@ impl CloudTrailApi {
     /// A text for people.
     pub fn new(credentials: Credentials, endpoint: Option<String>, region: String) -> Result<CloudTrailApi, String> {
         let endpoint = endpoint.unwrap_or_else(|| format!("https://cloudtrail.{region}.amazonaws.com"));
-        let options = ClientOptions::new()
-            .with_allow_http(true)
-            .with_timeout(Duration::from_secs(60))
-            .with_connect_timeout(Duration::from_secs(5));
-        let client = ReqwestConnector::default().connect(&options).map_err(|error| error.to_string())?;
+        let patience = Patience { request: Duration::from_secs(60), connect: Duration::from_secs(5) };
+        let client = client(&endpoint, patience).map_err(|error| error.to_string())?;
         let credential = AwsCredential {
             key_id: credentials.access_key_id,
             secret_key: credentials.secret.expose().to_owned(),

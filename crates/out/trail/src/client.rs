@@ -1,0 +1,179 @@
+//! How endpoints are called: over TLS by `object_store`'s client, in the clear by a plain one.
+//!
+//! An endpoint in the clear is on this machine or next to it, and is called thousands of times: it needs neither the
+//! certificates of the system, which take longer to read than a small archive to verify, nor redirects.
+
+use bytes::Bytes;
+use http::header::{HeaderValue, USER_AGENT};
+use http_body::{Body, Frame, SizeHint};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
+    HttpService, ReqwestConnector,
+};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the calls of this program say they come from.
+const AGENT: &str = concat!("opentrail/", env!("CARGO_PKG_VERSION"));
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// A request with its whole answer.
+    pub(crate) request: Duration,
+    /// A connection.
+    pub(crate) connect: Duration,
+}
+
+/// A client for an endpoint, `http://…` or `https://…`.
+///
+/// # Errors
+/// What the TLS library says when it cannot be set up.
+pub(crate) fn client(endpoint: &str, patience: Patience) -> object_store::Result<HttpClient> {
+    if endpoint.starts_with("http://") && !is_proxied() {
+        let mut tcp = TcpConnector::new();
+        tcp.set_connect_timeout(Some(patience.connect));
+        tcp.set_nodelay(true);
+        let client =
+            Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(tcp);
+        return Ok(HttpClient::new(Plain { client, limit: patience.request }));
+    }
+    let options = ClientOptions::new()
+        .with_allow_http(true)
+        .with_user_agent(HeaderValue::from_static(AGENT))
+        .with_timeout(patience.request)
+        .with_connect_timeout(patience.connect);
+    ReqwestConnector::default().connect(&options)
+}
+
+/// Whether the environment names a proxy for calls in the clear: then the client that knows proxies makes them.
+fn is_proxied() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].into_iter().any(is_set)
+}
+
+/// HTTP in the clear, over kept connections.
+#[derive(Debug)]
+struct Plain {
+    client: Client<TcpConnector, HttpRequestBody>,
+    limit: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} seconds", .0.as_secs())]
+struct TooLate(Duration);
+
+#[async_trait::async_trait]
+impl HttpService for Plain {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+        let mut deadline = Box::pin(sleep(self.limit));
+        let response = tokio::select! {
+            biased;
+            response = self.client.request(request) => response,
+            () = &mut deadline => return Err(HttpError::new(HttpErrorKind::Timeout, TooLate(self.limit))),
+        };
+        let response = response.map_err(|error| {
+            let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };
+            HttpError::new(kind, error)
+        })?;
+        Ok(response.map(|body| HttpResponseBody::new(Answer { body, deadline, limit: self.limit })))
+    }
+}
+
+/// The body of an answer, that must be there in time.
+struct Answer {
+    body: hyper::body::Incoming,
+    deadline: Pin<Box<Sleep>>,
+    limit: Duration,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            let broken = |error| HttpError::new(HttpErrorKind::Interrupted, error);
+            return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
+        }
+        let limit = self.limit;
+        self.deadline.as_mut().poll(context).map(|()| Some(Err(HttpError::new(HttpErrorKind::Timeout, TooLate(limit)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+    use http::Request;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    const SOON: Patience = Patience { request: Duration::from_millis(200), connect: Duration::from_secs(1) };
+
+    fn get(url: &str) -> HttpRequest {
+        Request::builder().uri(url).body(HttpRequestBody::from(Bytes::new())).unwrap()
+    }
+
+    /// Answers one call with these bytes, and then stays silent.
+    async fn endpoint(answer: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let count = stream.read(&mut asked).await.unwrap();
+            assert!(String::from_utf8_lossy(&asked[..count]).contains("user-agent: opentrail/"));
+            stream.write_all(answer).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_says_nothing_is_not_waited_for() {
+        let url = endpoint(b"").await;
+        let error = client(&url, SOON).unwrap().execute(get(&url)).await.unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Timeout);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_stops_half_way_is_not_waited_for() {
+        let url = endpoint(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
+        let response = client(&url, SOON).unwrap().execute(get(&url)).await.unwrap();
+        let chunks: Vec<_> = response.into_body().bytes_stream().collect().await;
+        assert_eq!(chunks.first().unwrap().as_ref().unwrap(), "half");
+        assert_eq!(chunks.last().unwrap().as_ref().unwrap_err().kind(), HttpErrorKind::Timeout);
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told_as_such() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let error = client(&url, SOON).unwrap().execute(get(&url)).await.unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Connect);
+        assert!(crate::bucket::s3::whole_cause(&error).contains("Connection refused"));
+    }
+}
