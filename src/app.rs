@@ -175,7 +175,7 @@ impl App {
             metrics,
             tls,
             trusted_proxies: config.trusted_proxies.clone(),
-            client_stall: capture::CLIENT_STALL,
+            client_limits: capture::ClientLimits::default(),
             threads: config.threads,
         })?;
         let chores = tokio::spawn(retain(journal.clone(), Arc::clone(&delivery), config.retention));

@@ -60,7 +60,7 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         metrics: capture::Metrics::default(),
         tls: None,
         trusted_proxies: capture::TrustedProxies::default(),
-        client_stall: capture::CLIENT_STALL,
+        client_limits: capture::ClientLimits::default(),
         threads: 1,
     })?;
 

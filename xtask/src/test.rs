@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Tidy,
     /// Clippy with warnings as errors, with and without the default features
     Lint,
-    /// Licences, sources and doubled versions of the dependencies
+    /// Licences, sources and doubled versions of the dependencies; the lock file of the fuzz targets
     Deny,
     /// Unit, property and golden tests of the whole workspace
     Unit,
@@ -61,6 +61,11 @@ enum Action {
 pub(crate) const STEPS: &[Step] = &[
     Step { kind: Kind::Format, promise: "the code is formatted", action: Action::Cargo(&["fmt", "--all", "--check"]) },
     Step { kind: Kind::Tidy, promise: "the house is tidy", action: Action::Tidy },
+    Step {
+        kind: Kind::Deny,
+        promise: "the lock file of the fuzz targets is up to date",
+        action: Action::Cargo(&["tree", "--manifest-path", "fuzz/Cargo.toml", "--locked", "--depth", "0"]),
+    },
     Step {
         kind: Kind::Lint,
         promise: "clippy has nothing to say",

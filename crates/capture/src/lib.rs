@@ -52,7 +52,8 @@ pub use local::{Answer, Body, BoxError, Local, LocalCall};
 pub use metrics::Metrics;
 pub use opened::Opened;
 pub use proxy::{
-    Audit, Bound, CLIENT_STALL, Edge, Routes, RoutesError, Running, TrustedProxies, Upstream, UpstreamError,
+    Audit, Bound, CLIENT_STALL, ClientLimits, Edge, Routes, RoutesError, Running, TrustedProxies, Upstream,
+    UpstreamError,
 };
 pub use recorder::{Recorder, RecorderConfig};
 pub use verdict::{Reason, Records, Verdict};

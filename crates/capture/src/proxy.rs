@@ -22,8 +22,9 @@ mod routes;
 mod tee;
 mod upstream;
 
-pub use edge::{Bound, CLIENT_STALL, Edge, Running};
+pub use edge::{Bound, Edge, Running};
 pub use origin::TrustedProxies;
+pub use patience::{CLIENT_STALL, ClientLimits};
 pub use recording::Audit;
 pub use routes::{Routes, RoutesError};
 pub use upstream::{Upstream, UpstreamError};

@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 use super::edge::Worker;
-use super::patience::Silence;
+use super::patience::{ClientLimits, Silence};
 use super::recording::{Answered, Passed, Peer, Receipt};
 use super::relay::{Ended, Relay};
 use super::routes::Destination;
@@ -22,10 +22,6 @@ use tokio::net::TcpStream;
 
 /// The largest request head (all AWS endpoints refuse earlier; a presigned URL with a session token has about 4 KiB).
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// From the first byte of a head to its last.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a connection may say nothing between requests.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// What is still read from a client that was answered early, so that it sees the answer and not a reset.
 const LINGER_BYTES: usize = 4 << 20;
 /// How long that may take.
@@ -95,7 +91,7 @@ where
 {
     let mut silence = Silence::default();
     loop {
-        let head = match read_head(&mut client, &mut inbound, idle, &mut silence).await {
+        let head = match read_head(&mut client, &mut inbound, idle, &mut silence, worker.client_limits).await {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(error) => {
@@ -303,11 +299,12 @@ async fn read_head<C>(
     inbound: &mut BytesMut,
     idle: &AtomicBool,
     silence: &mut Silence,
+    limits: ClientLimits,
 ) -> Result<Option<RequestHead>, HeadError>
 where
     C: AsyncRead + Unpin,
 {
-    let mut limit = IDLE_TIMEOUT;
+    let (mut limit, mut has_begun) = (limits.idle, false);
     silence.broken();
     loop {
         if !inbound.is_empty() {
@@ -321,8 +318,8 @@ where
             if inbound.len() >= MAX_HEAD_BYTES {
                 return Err(HeadError::TooLarge);
             }
-            if limit != HEAD_TIMEOUT {
-                limit = HEAD_TIMEOUT;
+            if !std::mem::replace(&mut has_begun, true) {
+                limit = limits.head;
                 silence.broken();
             }
         }

@@ -3,6 +3,7 @@
 use super::connection;
 use super::http2;
 use super::origin::{self, Preamble, TrustedProxies};
+use super::patience::ClientLimits;
 use super::recording::{Audit, Peer, Recording};
 use super::routes::Routes;
 use super::upstream::Pool;
@@ -22,10 +23,6 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
-
-/// How long a client may neither send what it announced nor take what it asked for, usually. Generous: one that works on
-/// each piece of a stream before it reads the next is not gone.
-pub const CLIENT_STALL: Duration = Duration::from_secs(300);
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -59,8 +56,8 @@ pub struct Edge {
     pub tls: Option<Arc<ServerConfig>>,
     /// Whose word about a caller's address is believed.
     pub trusted_proxies: TrustedProxies,
-    /// A client that neither sends what it announced nor takes what it asked for is given up after this: [`CLIENT_STALL`].
-    pub client_stall: Duration,
+    /// When a client is given up.
+    pub client_limits: ClientLimits,
     /// Number of event loops.
     pub threads: usize,
 }
@@ -149,6 +146,7 @@ pub(super) struct Worker {
     pub(super) own: Arc<dyn Local>,
     pub(super) trusted_proxies: TrustedProxies,
     pub(super) client_stall: Duration,
+    pub(super) client_limits: ClientLimits,
     draining: AtomicBool,
     connections: Mutex<HashMap<usize, Open>>,
     next_connection: AtomicUsize,
@@ -174,7 +172,8 @@ impl Worker {
             local: Arc::clone(&edge.local),
             own: Arc::clone(&edge.own),
             trusted_proxies: edge.trusted_proxies.clone(),
-            client_stall: edge.client_stall,
+            client_stall: edge.client_limits.stall,
+            client_limits: edge.client_limits,
             draining: AtomicBool::new(false),
             connections: Mutex::default(),
             next_connection: AtomicUsize::new(0),
@@ -278,7 +277,7 @@ impl Worker {
         C: connection::Client + 'static,
     {
         let mut first = BytesMut::new();
-        if is_http2 || http2::has_preface(&mut stream, &mut first, idle).await {
+        if is_http2 || http2::has_preface(&mut stream, &mut first, idle, self.client_limits.head).await {
             http2::serve(stream, first.freeze(), peer, Arc::clone(self), idle).await;
         } else {
             connection::serve(stream, first, peer, self, idle).await;

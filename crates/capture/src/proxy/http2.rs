@@ -25,8 +25,6 @@ use tokio::task::JoinHandle;
 
 /// The connection preface (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How long the first bytes of a connection may take.
-const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes in the pipe between a stream and the HTTP/1.1 path, each way.
 const PIPE_BYTES: usize = 64 << 10;
 /// Frames of a request body that wait for the path.
@@ -37,7 +35,8 @@ const REQUEST_END: Duration = Duration::from_secs(5);
 const MAX_STREAMS: u32 = 256;
 
 /// Whether the client begins with the preface of HTTP/2; what was read to find out stays in `first`.
-pub(super) async fn has_preface<C>(client: &mut C, first: &mut BytesMut, idle: &AtomicBool) -> bool
+/// It has `limit` to say so.
+pub(super) async fn has_preface<C>(client: &mut C, first: &mut BytesMut, idle: &AtomicBool, limit: Duration) -> bool
 where
     C: AsyncRead + Unpin,
 {
@@ -52,7 +51,7 @@ where
             idle.store(false, Ordering::Relaxed);
         }
     };
-    let _ = tokio::time::timeout(FIRST_BYTES_TIMEOUT, deciding).await;
+    let _ = tokio::time::timeout(limit, deciding).await;
     first.starts_with(PREFACE)
 }
 

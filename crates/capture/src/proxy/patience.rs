@@ -41,6 +41,27 @@ impl Silence {
     }
 }
 
+/// How long a client may keep the house waiting, usually.
+pub const CLIENT_STALL: Duration = Duration::from_secs(300);
+
+/// How long a client may keep the house waiting, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// While it neither sends what it announced nor takes what it asked for. Generous: one that works on each piece of a
+    /// stream before it reads the next is not gone. Usually [`CLIENT_STALL`].
+    pub stall: Duration,
+    /// From the first byte of a request's head to its last. Usually 30 seconds.
+    pub head: Duration,
+    /// While it says nothing between requests. Usually 5 minutes.
+    pub idle: Duration,
+}
+
+impl Default for ClientLimits {
+    fn default() -> ClientLimits {
+        ClientLimits { stall: CLIENT_STALL, head: Duration::from_secs(30), idle: Duration::from_secs(300) }
+    }
+}
+
 /// What a read or write gives, or [`io::ErrorKind::TimedOut`]. A timer is made only for what has to wait.
 pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let (mut work, mut timer) = (pin!(work), None::<Pin<Box<Sleep>>>);

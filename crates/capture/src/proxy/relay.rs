@@ -124,7 +124,7 @@ where
             response_framing: Framing::Done,
             response_body: Tee::default(),
             keep_response,
-            client_stall: super::edge::CLIENT_STALL,
+            client_stall: super::patience::CLIENT_STALL,
             stall: None,
         }
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use journal::{Journal, Options, ReadLimit, Seq};
 use opentrail_capture::{
-    Answer, Audit, Bound, CLIENT_STALL, Edge, KnownIdentities, Local, LocalCall, Metrics, Recorder, RecorderConfig,
+    Answer, Audit, Bound, ClientLimits, Edge, KnownIdentities, Local, LocalCall, Metrics, Recorder, RecorderConfig,
     Routes, Running, TrustedProxies,
 };
 use prometheus_client::registry::Registry;
@@ -22,13 +22,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// What a test may choose.
 pub(crate) struct Plan {
     pub(crate) audit: Audit,
-    pub(crate) client_stall: Duration,
+    pub(crate) limits: ClientLimits,
     pub(crate) record_unauthenticated: bool,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { audit: Audit::FailClosed, client_stall: CLIENT_STALL, record_unauthenticated: false }
+        Plan { audit: Audit::FailClosed, limits: ClientLimits::default(), record_unauthenticated: false }
     }
 }
 
@@ -71,7 +71,7 @@ impl House {
             metrics,
             tls: None,
             trusted_proxies: TrustedProxies::default(),
-            client_stall: plan.client_stall,
+            client_limits: plan.limits,
             threads: 1,
         };
         House { address, journal, registry, running: Some(bound.start(edge).unwrap()), _folder: folder }

@@ -3,7 +3,7 @@
 use crate::house::{
     House, PATIENCE, Plan, Stage, ending, eventually, exactly, head, long_poll, nobody, request, reset, say,
 };
-use opentrail_capture::Routes;
+use opentrail_capture::{ClientLimits, Routes};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_millis(400);
 
 fn impatient() -> Plan {
-    Plan { client_stall: LIMIT, ..Plan::default() }
+    Plan { limits: ClientLimits { stall: LIMIT, ..ClientLimits::default() }, ..Plan::default() }
 }
 
 /// `DeleteObjectTagging` and the like have no body; this has one, and its record shows it.

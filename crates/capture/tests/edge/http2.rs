@@ -6,7 +6,7 @@ use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use opentrail_capture::BoxError;
+use opentrail_capture::{BoxError, ClientLimits};
 use std::io::Write;
 use std::time::Duration;
 
@@ -150,7 +150,10 @@ async fn a_client_whose_streams_stand_still_is_given_up_stream_by_stream() {
         saw(ending(wire).1);
     });
     let limit = Duration::from_millis(300);
-    let house = House::before(stage.address, Plan { client_stall: limit, ..Plan::default() });
+    let house = House::before(
+        stage.address,
+        Plan { limits: ClientLimits { stall: limit, ..ClientLimits::default() }, ..Plan::default() },
+    );
     let mut sender = connect(&house).await;
     let (mut body, channel) = Channel::<Bytes, BoxError>::new(1);
     let mut request = ask("PUT", "/bucket?tagging", "s3", channel.boxed_unsync());

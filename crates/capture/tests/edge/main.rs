@@ -6,3 +6,4 @@ mod house;
 mod http1;
 mod http2;
 mod journal_refuses;
+mod waiting;

@@ -6,7 +6,7 @@
 //! Prints one line: files, bytes inflated, seconds of the fastest of five rounds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a tool of the bench")]
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use flate2::{Decompress, FlushDecompress, Status};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 5;
 const STEP: usize = 64 * 1024;
+const WHOLE_MAX: usize = 512 * 1024;
 
 fn main() {
     let mut words = std::env::args().skip(1);
@@ -43,7 +44,16 @@ fn main() {
     println!("{} {} {:.6}", files.len(), bytes.load(Ordering::Relaxed), fastest.as_secs_f64());
 }
 
-fn one(inflate: &mut Decompress, step: &mut [u8], mut file: &[u8]) -> u64 {
+fn one(inflate: &mut Decompress, step: &mut Vec<u8>, mut file: &[u8]) -> u64 {
+    // In one step where that is fastest, as the verifier does it.
+    let size = file.last_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize);
+    if size <= WHOLE_MAX {
+        step.resize(step.len().max(size), 0);
+        let status = inflate.decompress(file, step, FlushDecompress::Finish).expect("a gzip file");
+        assert_eq!(status, Status::StreamEnd);
+        std::hint::black_box(digest(&SHA256, &step[..inflate.total_out() as usize]));
+        return inflate.total_out();
+    }
     let mut hash = Context::new(&SHA256);
     loop {
         let (before_in, before_out) = (inflate.total_in(), inflate.total_out());

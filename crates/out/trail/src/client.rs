@@ -15,7 +15,7 @@ use object_store::client::{
     HttpService, ReqwestConnector,
 };
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
@@ -86,7 +86,7 @@ impl HttpService for Plain {
             let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };
             HttpError::new(kind, error)
         })?;
-        Ok(response.map(|body| HttpResponseBody::new(Answer { body, deadline, limit: self.limit })))
+        Ok(response.map(|body| HttpResponseBody::new(Answer { body, deadline, limit: self.limit, is_given_up: false })))
     }
 }
 
@@ -95,6 +95,7 @@ struct Answer {
     body: hyper::body::Incoming,
     deadline: Pin<Box<Sleep>>,
     limit: Duration,
+    is_given_up: bool,
 }
 
 impl Body for Answer {
@@ -109,8 +110,12 @@ impl Body for Answer {
             let broken = |error| HttpError::new(HttpErrorKind::Interrupted, error);
             return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
-        let limit = self.limit;
-        self.deadline.as_mut().poll(context).map(|()| Some(Err(HttpError::new(HttpErrorKind::Timeout, TooLate(limit)))))
+        if self.is_given_up {
+            return Poll::Ready(None);
+        }
+        ready!(self.deadline.as_mut().poll(context));
+        self.is_given_up = true;
+        Poll::Ready(Some(Err(HttpError::new(HttpErrorKind::Timeout, TooLate(self.limit)))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -334,28 +334,15 @@ impl Follower for Router {
 mod tests {
     use super::*;
     use crate::cut::tests::{entry_of, trail};
-    use event::{AdvancedEventSelector, FieldSelector, Operators, SelectorField, Selectors};
+    use crate::scope::tests::beginning;
+    use event::Selectors;
     use proptest::prelude::*;
     use registry::{Expected, Registry, RegistryError};
 
     const NAMES: [&str; 4] = ["CreateQueue", "DeleteQueue", "TagQueue", "UntagQueue"];
 
-    /// Selectors for events whose names begin like this.
-    fn beginning(with: &str) -> Option<Selectors> {
-        let condition = |field, operators| FieldSelector { field, operators };
-        let category = Operators { equals: vec!["Management".to_owned()], ..Operators::default() };
-        let name = Operators { starts_with: vec![with.to_owned()], ..Operators::default() };
-        Some(Selectors::Advanced(vec![AdvancedEventSelector {
-            name: None,
-            field_selectors: vec![
-                condition(SelectorField::EventCategory, category),
-                condition(SelectorField::EventName, name),
-            ],
-        }]))
-    }
-
     fn named(name: &str, with: &str) -> Trail {
-        Trail { name: name.to_owned(), selectors: beginning(with), ..trail() }
+        Trail { name: name.to_owned(), selectors: Some(beginning(with)), ..trail() }
     }
 
     fn house(trails: &[Trail]) -> (tempfile::TempDir, Registry, Feeds) {
@@ -368,9 +355,9 @@ mod tests {
         (folder, registry, feeds)
     }
 
-    fn change(registry: &Registry, trail: &Trail, selectors: Option<Selectors>, journal_end: u64) {
+    fn change(registry: &Registry, trail: &Trail, selectors: Selectors, journal_end: u64) {
         let change = |trail: &mut Trail| -> Result<(), RegistryError> {
-            trail.select(selectors.clone().unwrap(), journal_end, 0);
+            trail.select(selectors.clone(), journal_end, 0);
             Ok(())
         };
         registry.update(&trail.arn(), change).unwrap();
@@ -442,7 +429,7 @@ mod tests {
         let tap = feeds.tap(&trail());
         let version = registry.get::<Trail>(&trail().arn()).unwrap().unwrap().version;
         registry.delete::<Trail>(&trail().arn(), version).unwrap();
-        registry.put(Trail { created_ms: 2, selectors: beginning("Tag"), ..trail() }, Expected::Absent).unwrap();
+        registry.put(Trail { created_ms: 2, selectors: Some(beginning("Tag")), ..trail() }, Expected::Absent).unwrap();
         feeds.lock().route(&entries(&NAMES));
         assert_eq!(picked(tap.look(0)).0, [0, 1, 2, 3], "what was picked is picked for the trail that was tapped");
     }

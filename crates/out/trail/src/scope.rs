@@ -74,11 +74,25 @@ fn is_global(event: &Event) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::cut::tests::trail;
-    use event::{DataResource, EventSelector};
+    use event::{AdvancedEventSelector, DataResource, EventSelector, FieldSelector, Operators, SelectorField};
     use journal::Seq;
+
+    /// Selectors for management events whose names begin like this.
+    pub(crate) fn beginning(with: &str) -> Selectors {
+        let condition = |field, operators| FieldSelector { field, operators };
+        let category = Operators { equals: vec!["Management".to_owned()], ..Operators::default() };
+        let name = Operators { starts_with: vec![with.to_owned()], ..Operators::default() };
+        Selectors::Advanced(vec![AdvancedEventSelector {
+            name: None,
+            field_selectors: vec![
+                condition(SelectorField::EventCategory, category),
+                condition(SelectorField::EventName, name),
+            ],
+        }])
+    }
 
     fn event(fields: &str) -> Event {
         let json = format!(r#"{{"eventTime":"2026-01-15T10:02:03Z","eventName":"Do",{fields}}}"#);

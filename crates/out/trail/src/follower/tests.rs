@@ -144,16 +144,8 @@ impl House {
         DeliveryState::clone(&self.registry.get::<DeliveryState>(&self.arn).unwrap().unwrap())
     }
 
-    /// The events in the bucket, as the sequence numbers that they carry, sorted.
+    /// The events in the log files of the bucket, as the sequence numbers that they carry, sorted.
     fn delivered(&self) -> Vec<u64> {
-        let objects = self.bucket.objects.lock().unwrap();
-        let mut ids: Vec<u64> = objects.values().flat_map(|body| ids_in(body)).map(|id| id.parse().unwrap()).collect();
-        ids.sort_unstable();
-        ids
-    }
-
-    /// [`House::delivered`], where there are digests too.
-    fn delivered_logs(&self) -> Vec<u64> {
         let objects = self.bucket.objects.lock().unwrap();
         let logs = objects.iter().filter(|(key, _)| !key.contains("/CloudTrail-Digest/"));
         let mut ids: Vec<u64> = logs.flat_map(|(_, body)| ids_in(body)).map(|id| id.parse().unwrap()).collect();

@@ -1,9 +1,8 @@
 //! Digests through failures and crashes: what lies in the bucket proves itself.
 
 use super::*;
+use crate::cut::tests::gunzip;
 use crate::digest::{DigestFile, sha256_hex};
-use flate2::read::GzDecoder;
-use std::io::Read;
 
 impl House {
     fn validating(plan: impl IntoIterator<Item = Write>) -> House {
@@ -52,12 +51,6 @@ impl House {
     }
 }
 
-fn gunzip(body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    GzDecoder::new(body).read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
@@ -90,7 +83,7 @@ proptest! {
         run_async(live_through(&house, &entries, steps.into()));
         house.bucket.plan.lock().unwrap().clear();
         run_async(house.follower().part()).unwrap();
-        prop_assert_eq!(house.delivered_logs(), (0..entries.len() as u64).collect::<Vec<_>>());
+        prop_assert_eq!(house.delivered(), (0..entries.len() as u64).collect::<Vec<_>>());
         prop_assert_eq!(&*house.bucket.changed.lock().unwrap(), &Vec::<String>::new(), "written again, but not the same");
         let starts = house.check_chains(&["eu-west-1", "eu-west-2"]);
         prop_assert!(starts <= 2, "a crash begins no new chain");
@@ -110,7 +103,7 @@ fn digests_that_cannot_be_written_hold_up_no_log_file_and_are_told() {
         assert!(retry > Instant::now(), "not at once");
         follower.follow(&entries(&["eu-west-1"])).await.unwrap();
         follower.cut().await.unwrap();
-        assert_eq!(house.delivered_logs(), [0]);
+        assert_eq!(house.delivered(), [0]);
         tokio::time::sleep_until(retry.into()).await;
         follower.flush(Flush::Deadline).await.unwrap();
         assert_eq!(digests().latest_error, None, "gone after a success");
@@ -132,9 +125,9 @@ fn a_digest_that_is_due_cuts_no_log_file_before_its_time() {
             house.clock.fetch_add(3_600_000, Ordering::Relaxed);
         }
         assert!(house.digests("eu-west-1").len() >= 3);
-        assert_eq!(house.delivered_logs(), [0u64; 0]);
+        assert_eq!(house.delivered(), [0u64; 0]);
         follower.flush(Flush::Drain).await.unwrap();
-        assert_eq!(house.delivered_logs(), [0]);
+        assert_eq!(house.delivered(), [0]);
     });
     assert_eq!(house.check_chains(&["eu-west-1"]), 1, "at the end of the process the file has its proof");
 }
@@ -165,7 +158,7 @@ fn the_chain_ends_when_validation_is_turned_off_and_another_begins_when_it_is_tu
     let starts: Vec<bool> = digests.iter().map(|(digest, _)| digest.previous_digest_signature.is_none()).collect();
     assert!(starts[0] && !starts[1] && starts[2] && !starts[starts.len() - 1], "{starts:?}");
     let listed: usize = digests.iter().map(|(digest, _)| digest.log_files.len()).sum();
-    assert_eq!((listed, house.delivered_logs().len()), (2, 4), "files of one and of two events; four events");
+    assert_eq!((listed, house.delivered().len()), (2, 4), "files of one and of two events; four events");
 }
 
 #[test]

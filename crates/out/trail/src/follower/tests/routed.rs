@@ -3,21 +3,7 @@
 use super::*;
 use crate::cut::tests::entry_of;
 use crate::router::Router;
-use event::{AdvancedEventSelector, FieldSelector, Operators, SelectorField, Selectors};
-
-/// Selectors for management events whose names begin like this.
-fn beginning(with: &str) -> Selectors {
-    let condition = |field, operators| FieldSelector { field, operators };
-    let category = Operators { equals: vec!["Management".to_owned()], ..Operators::default() };
-    let name = Operators { starts_with: vec![with.to_owned()], ..Operators::default() };
-    Selectors::Advanced(vec![AdvancedEventSelector {
-        name: None,
-        field_selectors: vec![
-            condition(SelectorField::EventCategory, category),
-            condition(SelectorField::EventName, name),
-        ],
-    }])
-}
+use crate::scope::tests::beginning;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
