@@ -62,8 +62,13 @@ impl App {
         let journal = Journal::open(&folder.join("journal"), journal_options(config.audit))?;
         let keys = Keys::of(&registry)?;
         let now = EventTime((now_ms() / 1000) as i64);
-        let identities: Arc<dyn Identities> =
-            Arc::new(HouseIdentities::open(&registry, &config.account, config.identities.clone(), now)?);
+        let identities: Arc<dyn Identities> = Arc::new(HouseIdentities::open(
+            &registry,
+            &config.account,
+            config.identities.clone(),
+            now,
+            config.organization.is_none(),
+        )?);
 
         // Where log files go.
         let s3_upstream = config.routes.upstream_of("s3").map(ToString::to_string);
@@ -75,6 +80,7 @@ impl App {
             }
         };
         first_start::settle_in(&registry, &config, journal.end().0, now_ms())?;
+        first_start::follow_organization(&registry, config.organization.as_ref())?;
         let making_bucket = first_start::ensure_bucket(buckets.clone(), first_start::default_bucket(&config.account));
         if store.is_some() {
             making_bucket.await;
@@ -141,13 +147,15 @@ impl App {
             )?
             .with_kms(kms)
             .with_topics(notified.topics())
-            .with_log_groups(notified.log_groups()),
+            .with_log_groups(notified.log_groups())
+            .with_organization(config.organization.clone(), &config.account),
             s3: store.map(|store| s3_api(store, &config, keys.clone())),
             keys,
             identities: Arc::clone(&identities),
             auth: config.auth,
             account: config.account.clone(),
             region: config.region.clone(),
+            organization: config.organization.clone(),
         };
 
         // The door.
@@ -162,6 +170,10 @@ impl App {
             || uuid::Uuid::new_v4().as_u128(),
         )
         .with_s3_domains(config.s3_domains());
+        let recorder = match config.organization.clone() {
+            Some(organization) => recorder.with_members(move |account| organization.has(account)),
+            None => recorder,
+        };
         let bound = Bound::bind(config.listen)
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
         let address = bound.address()?;

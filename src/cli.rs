@@ -90,6 +90,12 @@ pub(crate) struct ServeArgs {
     /// Who an access key is, for keys that nobody else tells about (JSON; docs/operate/identities.md)
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_IDENTITIES")]
     pub(crate) identities: Option<PathBuf>,
+    /// The organization whose management account --account is: its trails take the events of all member accounts
+    #[arg(long, value_name = "o-ID", env = "OPENTRAIL_ORGANIZATION")]
+    pub(crate) organization: Option<String>,
+    /// A member account of the organization; may be given several times [default: every account whose calls pass]
+    #[arg(long, value_name = "ID", env = "OPENTRAIL_ORGANIZATION_ACCOUNT", value_delimiter = ',')]
+    pub(crate) organization_account: Vec<String>,
     /// Certificate chain (PEM) to speak TLS with; needs --tls-key
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -164,7 +170,7 @@ pub(crate) struct ValidateLogsArgs {
     /// Account whose log files are verified, for the trail of an organization [default: the trail's]
     #[arg(long, value_name = "ID")]
     pub(crate) account_id: Option<String>,
-    /// Id of the organization whose trail it is
+    /// Id of the organization whose trail it is [default: what DescribeOrganization says]
     #[arg(long, value_name = "o-ID")]
     pub(crate) organization_id: Option<String>,
     /// Region whose log files are verified [default: AWS_REGION, AWS_DEFAULT_REGION, or the trail's home Region]

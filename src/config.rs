@@ -3,6 +3,7 @@
 use crate::cli::ServeArgs;
 use crate::identity_file::{self, IdentityFileError, StatedIdentities};
 use capture::{Audit, Routes, TrustedProxies, Upstream};
+use registry::Organization;
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) s3_domains: Vec<String>,
     /// What the identity file says.
     pub(crate) identities: StatedIdentities,
+    /// The organization whose management account the house's is.
+    pub(crate) organization: Option<Organization>,
     /// Certificate chain and key files.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Number of event loops.
@@ -137,6 +140,9 @@ pub(crate) enum ConfigError {
     /// Certificate without key, or key without certificate.
     #[error("--tls-cert and --tls-key go together: give both or neither")]
     HalfTls,
+    /// Members of no organization.
+    #[error("--organization-account: name the organization, too, with --organization o-ID")]
+    MembersOfNothing,
     /// `trust` where strangers could call.
     #[error(
         "--auth trust accepts any key, so it needs a loopback address, not {0}: use --listen 127.0.0.1:PORT or --auth verify"
@@ -165,6 +171,9 @@ struct File {
     trusted_proxy: OneOrMany,
     #[serde(default)]
     s3_domain: OneOrMany,
+    organization: Option<String>,
+    #[serde(default)]
+    organization_account: OneOrMany,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     threads: Option<usize>,
@@ -276,6 +285,14 @@ impl Config {
             upstream_keys: file.upstream_keys,
             trusted_proxies: networks(proxies)?,
             s3_domains: domains(if args.s3_domain.is_empty() { file.s3_domain.into_vec() } else { args.s3_domain })?,
+            organization: organization(
+                args.organization.or(file.organization),
+                if args.organization_account.is_empty() {
+                    file.organization_account.into_vec()
+                } else {
+                    args.organization_account
+                },
+            )?,
             listen,
             account,
             region,
@@ -296,6 +313,28 @@ pub(crate) fn check_account(account: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     Err(ConfigError::Value { name: "account", value: account.to_owned(), remedy: "an account id has 12 digits" })
+}
+
+/// Reads the id of an organization and its members.
+fn organization(id: Option<String>, accounts: Vec<String>) -> Result<Option<Organization>, ConfigError> {
+    let Some(id) = id else {
+        return if accounts.is_empty() { Ok(None) } else { Err(ConfigError::MembersOfNothing) };
+    };
+    let is_part = |part: &str| {
+        (10..=32).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if !id.strip_prefix("o-").is_some_and(is_part) {
+        let remedy = "an organization's id is o- and 10 to 32 lower-case letters and digits";
+        return Err(ConfigError::Value { name: "organization", value: id, remedy });
+    }
+    for account in &accounts {
+        check_account(account).map_err(|_| ConfigError::Value {
+            name: "organization-account",
+            value: account.clone(),
+            remedy: "an account id has 12 digits",
+        })?;
+    }
+    Ok(Some(Organization { id, accounts }))
 }
 
 /// Reads `[SERVICE,…=]URL` values.
@@ -420,6 +459,13 @@ mod tests {
         assert!(with(|a| a.trusted_proxy = vec!["10.0.0.0/99".into()]).contains("10.0.0.0/8"));
         assert!(with(|a| a.s3_domain = vec!["http://s3.lan:9000".into()]).contains("s3.example.com"));
         assert!(with(|a| a.tls_cert = Some("x".into())).contains("both or neither"));
+        assert!(with(|a| a.organization = Some("o-Short".into())).contains("lower-case letters"));
+        assert!(with(|a| a.organization_account = vec!["444455556666".into()]).contains("--organization o-ID"));
+        let members = |a: &mut ServeArgs| {
+            a.organization = Some("o-exampleorgid".into());
+            a.organization_account = vec!["4444".into()];
+        };
+        assert!(with(members).contains("12 digits"));
         let public = with(|a| (a.auth, a.listen) = (Some("trust".into()), "0.0.0.0:80".parse().ok()));
         assert!(public.contains("loopback"));
         assert!(settle(ServeArgs::default(), "colour = 1").unwrap_err().to_string().contains("colour"));

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::objects::Buckets;
-use registry::{Expected, Logging, Meta, Registry, RegistryError, Trail};
+use registry::{Expected, Logging, Meta, Organization, Registry, RegistryError, Trail};
 use std::time::Duration;
 
 /// Name of the default management trail.
@@ -38,6 +38,32 @@ pub(crate) fn settle_in(registry: &Registry, config: &Config, journal_end: u64, 
         Err(error) => return Err(error.into()),
     }
     registry.put(Meta { account_id: config.account.clone(), created_ms: now_ms }, Expected::Absent)?;
+    Ok(())
+}
+
+/// Brings the organization's trails to the organization as it is now. Without one they become trails of the management
+/// account alone, as in AWS when the trusted access of CloudTrail is taken away.
+///
+/// # Errors
+/// What the registry says.
+pub(crate) fn follow_organization(
+    registry: &Registry,
+    organization: Option<&Organization>,
+) -> Result<(), RegistryError> {
+    for found in registry.list::<Trail>()? {
+        if found.is_organization_trail && found.organization.as_ref() != organization {
+            tracing::warn!(
+                trail = found.arn(),
+                was = found.organization.as_ref().map(|was| was.id.as_str()),
+                is = organization.map(|is| is.id.as_str()),
+                "the organization of a trail has changed"
+            );
+            let is_organization_trail = organization.is_some();
+            let organization = organization.cloned();
+            let trail = Trail { is_organization_trail, organization, ..Trail::clone(&found) };
+            registry.put(trail, Expected::At(found.version))?;
+        }
+    }
     Ok(())
 }
 

@@ -33,12 +33,13 @@ enum Unsaved {
 
 impl HouseIdentities {
     /// The keys of the registry, those of the identity file, and what earlier runs have learned; `account` is the house's,
-    /// `now` the present. Starts the thread that saves what is learned: a call must not wait for the registry's disk.
+    /// `now` the present; `alone`: whether no other account lives here. Starts the thread that saves what is learned: a call must not wait for the registry's disk.
     pub(crate) fn open(
         registry: &Registry,
         account: &str,
         stated: impl IntoIterator<Item = (String, Identity)>,
         now: EventTime,
+        alone: bool,
     ) -> Result<HouseIdentities, RegistryError> {
         let documents = registry.documents::<LearnedIdentity>()?;
         let (unsaved, changes) = mpsc::sync_channel(UNSAVED);
@@ -62,7 +63,7 @@ impl HouseIdentities {
             keys: Keys::of(registry)?,
             known,
             account: account.to_owned(),
-            told: AtomicBool::new(false),
+            told: AtomicBool::new(!alone),
         })
     }
 }

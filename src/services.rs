@@ -10,8 +10,10 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Full, Limited};
 use iam::{Keys, Payload};
+use registry::Organization;
 use s3::S3Api;
 use serve::CloudTrail;
+use serve::organizations::OrganizationsCall;
 use serve::sts::{QueryCall, QueryService};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,6 +37,8 @@ pub(crate) struct House {
     pub(crate) account: String,
     /// The house's Region.
     pub(crate) region: String,
+    /// The organization whose management account the house's is.
+    pub(crate) organization: Option<Organization>,
 }
 
 /// Implements [`Local`] over a shared house.
@@ -55,6 +59,13 @@ struct Collected<'a> {
     caller: Identity,
     region: String,
     request_id: String,
+}
+
+impl Collected<'_> {
+    /// `X-Amz-Target`; empty when there is none.
+    fn target(&self) -> &str {
+        self.parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
 }
 
 impl House {
@@ -92,6 +103,7 @@ impl House {
             "cloudtrail" => self.cloudtrail(call).await,
             "sts" => self.query(&call, QueryService::Sts),
             "iam" => self.query(&call, QueryService::Iam),
+            "organizations" => self.organizations(&call),
             other => {
                 let message = format!("{other} is not built in this version of OpenTrail.");
                 refuse(501, "NotImplementedException", &message, None)
@@ -100,17 +112,34 @@ impl House {
     }
 
     async fn cloudtrail(&self, call: Collected<'_>) -> Response<Body> {
-        let target = call.parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let call = serve::Call {
-            target: target.to_owned(),
+            target: call.target().to_owned(),
+            account_id: self.account_of(&call.caller).to_owned(),
             region: call.region,
-            account_id: self.account.clone(),
             body: call.body,
             now_ms,
             request_id: call.request_id,
         };
         whole(self.cloudtrail.call(call).await)
+    }
+
+    fn organizations(&self, call: &Collected<'_>) -> Response<Body> {
+        whole(serve::organizations::answer(&OrganizationsCall {
+            target: call.target(),
+            organization: self.organization.as_ref(),
+            management_account: &self.account,
+            account_id: self.account_of(&call.caller),
+            request_id: &call.request_id,
+        }))
+    }
+
+    /// The account in which a caller's calls take place: its own, if it is a member of the organization.
+    fn account_of<'a>(&'a self, caller: &'a Identity) -> &'a str {
+        let account = self.organization.as_ref().zip(caller.account_id.as_deref());
+        account
+            .filter(|(organization, account)| organization.has(account))
+            .map_or(&self.account, |(_, account)| account)
     }
 
     fn query(&self, call: &Collected<'_>, service: QueryService) -> Response<Body> {

@@ -67,14 +67,21 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
         ),
         _ => None,
     };
-    if place.as_ref().is_some_and(|place| place.is_organization_trail)
-        && (args.organization_id.is_none() || args.account_id.is_none())
-    {
-        bail!("it is the trail of an organization: name it with --organization-id, and the account with --account-id");
+    let organization = match (&args.organization_id, &place) {
+        (Some(id), _) => Some(id.clone()),
+        (None, Some(place)) if place.is_organization_trail => {
+            let organizations = endpoint("ORGANIZATIONS");
+            let asked = CloudTrailApi::organization_id(credentials()?, organizations, region.clone()).await;
+            Some(asked.context("it is the trail of an organization: name that with --organization-id")?)
+        }
+        _ => None,
+    };
+    if organization.is_some() && args.account_id.is_none() {
+        bail!("it is the trail of an organization: name the account with --account-id");
     }
     let chain = Chain {
         prefix: args.s3_prefix.clone().or_else(|| place.as_ref().and_then(|place| place.prefix.clone())),
-        organization: args.organization_id.clone(),
+        organization,
         account: args.account_id.clone().unwrap_or(arn.account),
         region: region.clone(),
         trail: arn.name,

@@ -130,7 +130,7 @@ impl Record<'_> {
                 Some(id) => id,
                 None => random_id(recorder).hyphenated().encode_lower(&mut made),
             },
-            recipient: &recorder.config.account_id,
+            recipient: recorder.account_of(identity),
             shared: None,
             deleted: None,
         };
@@ -339,7 +339,7 @@ impl Record<'_> {
     }
 
     fn place(&self) -> Place<'_> {
-        Place { region: self.region, account: &self.recorder.config.account_id }
+        Place { region: self.region, account: self.recorder.account_of(self.caller) }
     }
 
     /// The bucket and key that this record is about.

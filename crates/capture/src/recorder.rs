@@ -6,6 +6,7 @@ use crate::opened::Opened;
 use crate::verdict::Verdict;
 use crate::virtual_host::Domains;
 use aws::{Catalog, Request};
+use event::Identity;
 use std::sync::Arc;
 
 /// What the house knows about itself, and what it was asked to record.
@@ -29,7 +30,12 @@ pub struct Recorder {
     pub(crate) random: Box<dyn Fn() -> u128 + Send + Sync>,
     /// Below which names the hosts of S3's buckets stand.
     s3_domains: Domains,
+    /// Which other accounts live in this house, if any do.
+    members: Option<Members>,
 }
+
+/// Whether an account is a member of the house's organization.
+type Members = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl Recorder {
     /// A recorder. `random` gives 128 random bits for each id; tests pass a counter.
@@ -39,7 +45,14 @@ impl Recorder {
         identities: Arc<dyn Identities>,
         random: impl Fn() -> u128 + Send + Sync + 'static,
     ) -> Recorder {
-        Recorder { catalog, config, identities, random: Box::new(random), s3_domains: Domains::default() }
+        Recorder {
+            catalog,
+            config,
+            identities,
+            random: Box::new(random),
+            s3_domains: Domains::default(),
+            members: None,
+        }
     }
 
     /// The same recorder, that takes what stands before one of these names in a host for an S3 bucket
@@ -47,6 +60,20 @@ impl Recorder {
     #[must_use]
     pub fn with_s3_domains(self, names: Vec<String>) -> Recorder {
         Recorder { s3_domains: Domains::new(names), ..self }
+    }
+
+    /// The same recorder for a house where other accounts live, too: calls by these are theirs, and so is what they name
+    /// without an account. Without it, every call is the house's.
+    #[must_use]
+    pub fn with_members(self, members: impl Fn(&str) -> bool + Send + Sync + 'static) -> Recorder {
+        Recorder { members: Some(Box::new(members)), ..self }
+    }
+
+    /// The account in which a caller's calls take place.
+    pub(crate) fn account_of<'a>(&'a self, caller: &'a Identity) -> &'a str {
+        let house = &self.config.account_id;
+        let member = self.members.as_ref().zip(caller.account_id.as_deref());
+        member.filter(|(is_member, account)| is_member(account)).map_or(house, |(_, account)| account)
     }
 
     /// Reads the head of a request: which call it is, as far as the head tells, and which bytes to keep.

@@ -28,11 +28,12 @@ use bytes::Bytes;
 use event::EventTime;
 use http::{HeaderValue, Response, StatusCode, header};
 use input::Input;
+use organization::Membership;
 use output::TrailOutput;
 use preflight::Preflight;
 use registry::{
-    DeliveryState, DigestState, Documents, Expected, LogsState, NotificationState, Registry, RegistryError, SigningKey,
-    Trail, Version, Versioned,
+    DelegatedAdministrator, DeliveryState, DigestState, Documents, Expected, LogsState, NotificationState,
+    Organization, Registry, RegistryError, SigningKey, Trail, Version, Versioned,
 };
 use serde_json::{Value, json};
 use state::State;
@@ -49,6 +50,9 @@ pub struct CloudTrail {
     notifications: Documents<NotificationState>,
     logs: Documents<LogsState>,
     keys: Documents<SigningKey>,
+    administrators: Documents<DelegatedAdministrator>,
+    /// The organization, and its management account.
+    organization: Option<(Organization, String)>,
     preflight: Preflight,
     journal: Arc<dyn JournalTail>,
     history: Option<Arc<dyn History>>,
@@ -101,6 +105,8 @@ impl CloudTrail {
             notifications: registry.documents()?,
             logs: registry.documents()?,
             keys: registry.documents()?,
+            administrators: registry.documents()?,
+            organization: None,
             preflight: Preflight { buckets, kms: None, topics: None, log_groups: None },
             journal,
             history,
@@ -126,6 +132,13 @@ impl CloudTrail {
     #[must_use]
     pub fn with_log_groups(mut self, log_groups: Option<Arc<dyn LogGroups>>) -> CloudTrail {
         self.preflight.log_groups = log_groups;
+        self
+    }
+
+    /// The same for the organization of a management account.
+    #[must_use]
+    pub fn with_organization(mut self, organization: Option<Organization>, management_account: &str) -> CloudTrail {
+        self.organization = organization.map(|organization| (organization, management_account.to_owned()));
         self
     }
 
@@ -160,10 +173,23 @@ impl CloudTrail {
                 self.read(call, |state| policy::get(state, &input))?
             }
             Operation::RegisterOrganizationDelegatedAdmin => {
-                organization::delegate(&input, "MemberAccountId").map(|()| json!({}))?
+                let _one_at_a_time = self.changing.lock().await;
+                let trails = self.trails.list();
+                let administrator = organization::register(&self.state(call, &trails), &input, call.now_ms)?;
+                self.delegate(move |all| {
+                    // One of an earlier organization means nothing.
+                    let expected =
+                        all.get(&administrator.account_id).map_or(Expected::Absent, |old| old.version.into());
+                    all.put(administrator, expected).map(drop)
+                })
+                .await?
             }
             Operation::DeregisterOrganizationDelegatedAdmin => {
-                organization::delegate(&input, "DelegatedAdminAccountId").map(|()| json!({}))?
+                let _one_at_a_time = self.changing.lock().await;
+                let trails = self.trails.list();
+                let account = organization::deregister(&self.state(call, &trails), &input)?;
+                self.delegate(move |all| all.get(&account).map_or(Ok(()), |old| all.delete(&account, old.version)))
+                    .await?
             }
             Operation::GetTrailStatus => {
                 self.read(call, |state| reads::get_trail_status(state, &input, |trail| self.states(trail)))?
@@ -239,7 +265,32 @@ impl CloudTrail {
 
     fn read(&self, call: &Call, answer: impl FnOnce(&State<'_>) -> Result<Value, ApiError>) -> Result<Value, ApiError> {
         let trails = self.trails.list();
-        answer(&State { trails: &trails, region: &call.region, account_id: &call.account_id })
+        answer(&self.state(call, &trails))
+    }
+
+    /// What the caller sees.
+    fn state<'a>(&'a self, call: &'a Call, trails: &'a [Versioned<Trail>]) -> State<'a> {
+        let membership = self.organization.as_ref().map(|(organization, management)| {
+            let is_of_this = |found: &Versioned<DelegatedAdministrator>| found.organization_id == organization.id;
+            let administrators = self.administrators.list().into_iter().filter(is_of_this);
+            let administrators = administrators.map(|found| found.account_id.clone()).collect();
+            Membership { organization, management, administrators }
+        });
+        let organization = membership.filter(|membership| membership.includes(&call.account_id));
+        State { trails, region: &call.region, account_id: &call.account_id, organization }
+    }
+
+    /// Changes who administers the organization, on a thread that may wait for the disk.
+    async fn delegate(
+        &self,
+        change: impl FnOnce(&Documents<DelegatedAdministrator>) -> Result<(), RegistryError> + Send + 'static,
+    ) -> Result<Value, ApiError> {
+        let administrators = self.administrators.clone();
+        match tokio::task::spawn_blocking(move || change(&administrators)).await {
+            Ok(Ok(())) => Ok(json!({})),
+            Ok(Err(error)) => Err(ApiError::internal(&error)),
+            Err(error) => Err(ApiError::internal(&error)),
+        }
     }
 
     /// The place up to which the delivery of a trail has come, to its bucket and to its log group.
@@ -286,7 +337,7 @@ impl CloudTrail {
     ) -> Result<Option<Trail>, ApiError> {
         let decide_now = || {
             let trails = self.trails.list();
-            decide(&State { trails: &trails, region: &call.region, account_id: &call.account_id })
+            decide(&self.state(call, &trails))
         };
         for _ in 0..CHANGE_TRIES {
             let tried = match decide_now()? {

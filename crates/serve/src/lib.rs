@@ -15,6 +15,7 @@
 
 pub mod cloudtrail;
 pub mod health;
+pub mod organizations;
 pub mod seams;
 pub mod sts;
 

@@ -10,7 +10,7 @@ const OWN_PREFIX: &str = "/_opentrail/";
 /// Services that are always answered here (`design.md`, "Public contract").
 const ALWAYS_LOCAL: [&str; 3] = ["cloudtrail", "cloudtrail-data", "events"];
 /// Services that are answered here where no upstream has them.
-const LOCAL_BY_DEFAULT: [&str; 3] = ["s3", "sts", "iam"];
+const LOCAL_BY_DEFAULT: [&str; 4] = ["s3", "sts", "iam", "organizations"];
 
 /// Where calls go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn without_upstreams_only_what_is_built_in_answers() {
         let routes = routes(&[]).unwrap();
-        for name in ["s3", "sts", "iam", "events", "cloudtrail-data"] {
+        for name in ["s3", "sts", "iam", "organizations", "events", "cloudtrail-data"] {
             assert_eq!(routes.by_names(&[name]), Destination::Local, "{name}");
         }
         assert_eq!(routes.by_names(&["sqs"]), Destination::Nobody);

@@ -39,8 +39,9 @@ impl Tried {
     /// Puts the whole ARN of the key into a trail, if its destinations are those that were tried; otherwise `false`.
     pub(crate) fn settle(self, trail: &mut Trail) -> bool {
         let destination = |trail: &Trail| {
-            let Trail { s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled, .. } = trail.clone();
-            let bucket = (s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled);
+            let Trail { s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled, organization, .. } =
+                trail.clone();
+            let bucket = (s3_bucket_name, s3_key_prefix, kms_key_id, log_file_validation_enabled, organization);
             (bucket, trail.sns_topic_arn.clone(), trail.cloud_watch_logs_log_group_arn.clone())
         };
         let fits = destination(trail) == destination(&self.trail);
@@ -223,13 +224,16 @@ fn insufficient_encryption() -> ApiError {
     ApiError::new("InsufficientEncryptionPolicyException", message)
 }
 
-/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`, and the same for digests when they are asked for.
+/// `[prefix/]AWSLogs/ACCOUNT/CloudTrail/`, and the same for digests when they are asked for; for the trail of an
+/// organization also below `AWSLogs/o-ID/`, which a statement of its own in the bucket's policy allows
+/// (`reference/trails-and-delivery.md §7`).
 fn marker_keys(trail: &Trail) -> Vec<String> {
     let prefix = trail.s3_key_prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
-    let folder = |name: &str| format!("{prefix}AWSLogs/{}/{name}/", trail.account_id);
-    let mut keys = vec![folder("CloudTrail")];
-    if trail.log_file_validation_enabled {
-        keys.push(folder("CloudTrail-Digest"));
-    }
-    keys
+    let below = |organization: &str| {
+        let folder = |name: &str| format!("{prefix}AWSLogs/{organization}{}/{name}/", trail.account_id);
+        let digests = trail.log_file_validation_enabled.then(|| folder("CloudTrail-Digest"));
+        [Some(folder("CloudTrail")), digests].into_iter().flatten()
+    };
+    let organization = trail.organization.as_ref().map(|organization| format!("{}/", organization.id));
+    below("").chain(organization.iter().flat_map(|organization| below(organization))).collect()
 }

@@ -39,7 +39,7 @@ pub(crate) fn describe_trails(state: &State<'_>, input: &Input) -> Result<Value,
     let trail_list = if names.is_empty() {
         state
             .present_in(state.region)
-            .filter(|trail| with_shadows || trail.home_region == state.region)
+            .filter(|trail| with_shadows || trail.home_region == state.region && trail.account_id == state.account_id)
             .map(|trail| TrailOutput::read(trail))
             .collect()
     } else {
@@ -52,7 +52,7 @@ pub(crate) fn describe_trails(state: &State<'_>, input: &Input) -> Result<Value,
     value(&Output { trail_list })
 }
 
-/// ListTrails: the account's trails that exist in this Region, at home here or as shadows; a single-Region trail of
+/// ListTrails: the trails that exist in this Region for the account, at home here or as shadows; a single-Region trail of
 /// another Region does not. One page holds them all: there are at most five per Region.
 ///
 /// # Errors

@@ -22,6 +22,10 @@ pub(crate) fn create(state: &State<'_>, input: &Input, journal_end: u64, now_ms:
     }
     check_name(name)?;
     let bucket = wish.s3_bucket_name.unwrap_or_default();
+    // An organization's trail belongs to its management account, whoever makes it.
+    let of_organization = wish.is_organization_trail.unwrap_or(false).then(|| organization::administered(state));
+    let membership = of_organization.as_ref().and_then(|administered| administered.as_ref().ok().copied());
+    let state = &membership.map_or_else(|| state.clone(), |membership| state.of_account(membership.management));
     let trail = Trail {
         s3_key_prefix: wish.s3_key_prefix.and_then(prefix),
         sns_topic_name: wish.sns_topic_name.and_then(set),
@@ -31,7 +35,8 @@ pub(crate) fn create(state: &State<'_>, input: &Input, journal_end: u64, now_ms:
         cloud_watch_logs_log_group_arn: wish.cloud_watch_logs_log_group_arn.and_then(set),
         cloud_watch_logs_role_arn: wish.cloud_watch_logs_role_arn.and_then(set),
         kms_key_id: wish.kms_key_id.and_then(set),
-        is_organization_trail: wish.is_organization_trail.unwrap_or(false),
+        is_organization_trail: membership.is_some(),
+        organization: membership.map(|membership| membership.organization.clone()),
         recursive_logging: wish.recursive_logging.unwrap_or(true),
         tags: tags::read(input)?,
         ..Trail::new(state.region, state.account_id, name, bucket, now_ms)
@@ -39,7 +44,7 @@ pub(crate) fn create(state: &State<'_>, input: &Input, journal_end: u64, now_ms:
     let mut trail = checked(trail)?;
     check_name_is_free(state, &trail, None)?;
     check_room(state, &trail)?;
-    refuse_unbuilt(&trail)?;
+    of_organization.transpose()?;
     begin_logs(&mut trail, None, journal_end);
     Ok(trail)
 }
@@ -76,16 +81,30 @@ pub(crate) fn update(state: &State<'_>, input: &Input, journal_end: u64) -> Resu
     trail.include_global_service_events =
         wish.include_global_service_events.unwrap_or(trail.include_global_service_events);
     trail.log_file_validation_enabled = wish.enable_log_file_validation.unwrap_or(trail.log_file_validation_enabled);
-    trail.is_organization_trail = wish.is_organization_trail.unwrap_or(trail.is_organization_trail);
     trail.recursive_logging = wish.recursive_logging.unwrap_or(trail.recursive_logging);
     let mut trail = checked(trail)?;
     if trail.is_multi_region_trail && !found.is_multi_region_trail {
+        let state = &state.of_account(&found.document.account_id);
         check_name_is_free(state, &trail, Some(found))?;
         check_room(state, &trail)?;
     }
-    refuse_unbuilt(&trail)?;
+    update_organization(state, &mut trail, wish.is_organization_trail)?;
     begin_logs(&mut trail, Some(found), journal_end);
     Ok((trail, found.version))
+}
+
+/// A trail of the management account can become its organization's, and leave it again.
+fn update_organization(state: &State<'_>, trail: &mut Trail, wish: Option<bool>) -> Result<(), ApiError> {
+    let Some(wish) = wish.filter(|wish| *wish != trail.is_organization_trail) else { return Ok(()) };
+    let membership = organization::administered(state)?;
+    if trail.account_id != membership.management {
+        let message =
+            format!("Only trails of the management account {} can be the organization's.", membership.management);
+        return Err(ApiError::new("NotOrganizationMasterAccountException", message));
+    }
+    trail.is_organization_trail = wish;
+    trail.organization = wish.then(|| membership.organization.clone());
+    Ok(())
 }
 
 /// Clearing either of the pair clears both; one empty beside one that is not is left for the pair's check to refuse.
@@ -165,14 +184,6 @@ fn check_room(state: &State<'_>, trail: &Trail) -> Result<(), ApiError> {
             Err(ApiError::new("MaximumNumberOfTrailsExceededException", message))
         }
     }
-}
-
-/// Refuses what this version would take and not do.
-fn refuse_unbuilt(trail: &Trail) -> Result<(), ApiError> {
-    if trail.is_organization_trail {
-        return Err(organization::not_in_use());
-    }
-    Ok(())
 }
 
 /// Text that is set; the empty text is none.

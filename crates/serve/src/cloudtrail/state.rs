@@ -2,13 +2,14 @@
 
 use super::arn::TrailRef;
 use super::error::ApiError;
+use super::organization::{self, Membership};
 use registry::{Trail, Versioned};
 
 /// Trails per Region, shadows counted (`reference/limits.md`).
 pub(crate) const TRAILS_PER_REGION: usize = 5;
 
 /// A snapshot of all trails, seen by one caller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct State<'a> {
     /// Of all accounts, by ARN.
     pub(crate) trails: &'a [Versioned<Trail>],
@@ -16,6 +17,8 @@ pub(crate) struct State<'a> {
     pub(crate) region: &'a str,
     /// The caller's account.
     pub(crate) account_id: &'a str,
+    /// The organization, if there is one and the caller's account is in it.
+    pub(crate) organization: Option<Membership<'a>>,
 }
 
 impl<'a> State<'a> {
@@ -25,17 +28,44 @@ impl<'a> State<'a> {
         self.trails.iter().filter(move |trail| trail.account_id == account_id)
     }
 
-    /// The account's trails that exist in a Region: those at home there, and the shadows of multi-Region trails.
-    pub(crate) fn present_in(&self, region: &str) -> impl Iterator<Item = &'a Versioned<Trail>> {
-        self.own().filter(move |trail| trail.home_region == region || trail.is_multi_region_trail)
+    /// The trails that the account sees: its own, and those of its organization.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = &'a Versioned<Trail>> {
+        let account_id = self.account_id;
+        let management = self.organization.as_ref().map(|membership| membership.management);
+        let is_theirs = move |trail: &Trail| {
+            trail.is_organization_trail && management.is_some_and(|management| trail.account_id == management)
+        };
+        self.trails.iter().filter(move |trail| trail.account_id == account_id || is_theirs(trail))
     }
 
-    /// The trail that a name or an ARN stands for: a name only in this Region, an ARN in any Region of this account.
+    /// The trails that exist in a Region for the account: those at home there, and the shadows of multi-Region trails.
+    pub(crate) fn present_in(&self, region: &str) -> impl Iterator<Item = &'a Versioned<Trail>> {
+        self.seen().filter(move |trail| trail.home_region == region || trail.is_multi_region_trail)
+    }
+
+    /// The same as another account sees it: an administrator of an organization makes trails for the management account.
+    pub(crate) fn of_account(&self, account_id: &'a str) -> State<'a> {
+        State { account_id, ..self.clone() }
+    }
+
+    /// That the caller may change a trail that it sees.
+    ///
+    /// # Errors
+    /// `NotOrganizationMasterAccountException`: members only see the trails of their organization.
+    pub(crate) fn check_may_change(&self, trail: &Trail) -> Result<(), ApiError> {
+        if trail.account_id == self.account_id {
+            return Ok(());
+        }
+        organization::administered(self).map(drop)
+    }
+
+    /// The trail that a name or an ARN stands for: a name only in this Region and of this account, an ARN in any Region, and
+    /// also of the account's organization.
     pub(crate) fn find(&self, named: &TrailRef<'_>) -> Option<&'a Versioned<Trail>> {
         match named {
             TrailRef::Name(name) => self.own().find(|trail| trail.home_region == self.region && trail.name == *name),
-            TrailRef::Arn(arn) => self.own().find(|trail| {
-                trail.home_region == arn.region && trail.name == arn.name && arn.account_id == self.account_id
+            TrailRef::Arn(arn) => self.seen().find(|trail| {
+                trail.home_region == arn.region && trail.name == arn.name && trail.account_id == arn.account_id
             }),
         }
     }
@@ -66,10 +96,12 @@ impl<'a> State<'a> {
     /// The trail to change.
     ///
     /// # Errors
-    /// Those of [`TrailRef::parse`]; `TrailNotFoundException`, which echoes the full ARN; `InvalidHomeRegionException`
+    /// Those of [`TrailRef::parse`]; `TrailNotFoundException`, which echoes the full ARN; those of
+    /// [`State::check_may_change`]; `InvalidHomeRegionException`
     /// outside its home Region.
     pub(crate) fn to_change(&self, named: &str) -> Result<&'a Versioned<Trail>, ApiError> {
         let trail = self.to_read_by_arn(named)?;
+        self.check_may_change(trail)?;
         if trail.home_region != self.region {
             let message =
                 format!("The trail {} can only be changed in its home Region, {}.", trail.arn(), trail.home_region);

@@ -49,9 +49,10 @@ pub(crate) fn read(input: &Input) -> Result<Vec<Tag>, ApiError> {
 /// AddTags: the trail with the tags added; a key that is there gets the new value.
 ///
 /// # Errors
-/// Those of [`read`] and [`resource`].
+/// Those of [`read`], [`resource`] and [`State::check_may_change`].
 pub(crate) fn add(state: &State<'_>, input: &Input) -> Result<(Trail, registry::Version), ApiError> {
     let found = resource(state, input.text("ResourceId")?.unwrap_or_default())?;
+    state.check_may_change(found)?;
     let mut trail = Trail::clone(found);
     for tag in read(input)? {
         match trail.tags.iter_mut().find(|present| present.key == tag.key) {
@@ -66,9 +67,10 @@ pub(crate) fn add(state: &State<'_>, input: &Input) -> Result<(Trail, registry::
 /// RemoveTags: the trail without the tags of those keys; a value, where given, must match as well.
 ///
 /// # Errors
-/// Those of [`read`] and [`resource`].
+/// Those of [`read`], [`resource`] and [`State::check_may_change`].
 pub(crate) fn remove(state: &State<'_>, input: &Input) -> Result<(Trail, registry::Version), ApiError> {
     let found = resource(state, input.text("ResourceId")?.unwrap_or_default())?;
+    state.check_may_change(found)?;
     let unwanted = read(input)?;
     let mut trail = Trail::clone(found);
     let goes = |tag: &Tag| {

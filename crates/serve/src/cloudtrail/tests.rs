@@ -3,6 +3,7 @@
 mod changes;
 mod events;
 mod notified;
+mod organization;
 mod selectors;
 mod trails;
 
@@ -107,6 +108,8 @@ struct Api {
     tail: Arc<Tail>,
     past: Arc<Past>,
     now_ms: u64,
+    /// Whose calls these are.
+    account: &'static str,
     _folder: tempfile::TempDir,
 }
 
@@ -120,14 +123,14 @@ impl Api {
         }
         let (tail, past) = (Arc::new(Tail(AtomicU64::new(42))), Arc::new(Past::default()));
         let api = CloudTrail::new(&registry, store.clone(), tail.clone(), Some(past.clone())).unwrap();
-        Api { api, registry, store, tail, past, now_ms: NOW_MS, _folder: folder }
+        Api { api, registry, store, tail, past, now_ms: NOW_MS, account: ACCOUNT, _folder: folder }
     }
 
     fn send(&self, region: &str, target: &str, body: &str) -> Response<Bytes> {
         let call = Call {
             target: target.to_owned(),
             region: region.to_owned(),
-            account_id: ACCOUNT.to_owned(),
+            account_id: self.account.to_owned(),
             body: Bytes::copy_from_slice(body.as_bytes()),
             now_ms: self.now_ms,
             request_id: "5f1d2c3b-0000-4000-8000-000000000001".to_owned(),

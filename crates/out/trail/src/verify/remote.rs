@@ -238,16 +238,44 @@ impl CloudTrailApi {
         Ok(status["LatestDigestDeliveryTime"].as_f64().map(|seconds| EventTime(seconds as i64)))
     }
 
+    /// The organization of the caller's account, as AWS Organizations at `endpoint`, or of AWS, says.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Failed`].
+    pub async fn organization_id(
+        credentials: Credentials,
+        endpoint: Option<String>,
+        region: String,
+    ) -> Result<String, ArchiveError> {
+        let endpoint = endpoint.unwrap_or_else(|| "https://organizations.us-east-1.amazonaws.com".to_owned());
+        let failed = |why: &str| ArchiveError::Failed("DescribeOrganization".to_owned(), why.to_owned());
+        let api = CloudTrailApi::new(credentials, Some(endpoint), region).map_err(|why| failed(&why))?;
+        let target = "AWSOrganizationsV20161128.DescribeOrganization";
+        let answer: Value = api.ask("organizations", target, json!({})).await?;
+        answer["Organization"]["Id"].as_str().map(str::to_owned).ok_or_else(|| failed("the answer names none"))
+    }
+
     async fn call<T: serde::de::DeserializeOwned>(&self, operation: &str, body: Value) -> Result<T, ArchiveError> {
+        let target = format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}");
+        self.ask("cloudtrail", &target, body).await
+    }
+
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        service: &str,
+        target: &str,
+        body: Value,
+    ) -> Result<T, ArchiveError> {
+        let operation = target.rsplit('.').next().unwrap_or(target);
         let failed = |why: String| ArchiveError::Failed(format!("{operation} of {}", self.endpoint), why);
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}/", self.endpoint))
             .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.{operation}"))
+            .header("x-amz-target", target)
             .body(HttpRequestBody::from(Bytes::from(body.to_string())))
             .map_err(|error| failed(error.to_string()))?;
-        AwsAuthorizer::new(&self.credential, "cloudtrail", &self.region).authorize(&mut request, None);
+        AwsAuthorizer::new(&self.credential, service, &self.region).authorize(&mut request, None);
         let response =
             self.client.execute(request).await.map_err(|error| failed(crate::bucket::s3::whole_cause(&error)))?;
         let is_success = response.status().is_success();
@@ -255,7 +283,8 @@ impl CloudTrailApi {
         if !is_success {
             let error: Value = serde_json::from_str(&text).unwrap_or_default();
             let part = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-            return Err(failed(format!("{}: {}", part("__type"), part("message"))));
+            let message = part("message") + &part("Message");
+            return Err(failed(format!("{}: {message}", part("__type"))));
         }
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
     }
