@@ -12,6 +12,8 @@ pub use index::{ServiceId, ServiceInfo};
 pub(crate) use tables::{CodeRow, LINEAR, MemberRow, OperationRow, ShapeRow, Tables, order};
 
 use crate::model::Service;
+use smallvec::SmallVec;
+use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
 /// A service takes at most this many bytes decompressed: EC2, the largest, takes about a third of it.
@@ -120,21 +122,22 @@ pub(crate) struct Lookup {
     version: Words,
 }
 
-/// Words and the services that they name, sorted.
+/// Words and the services that they name, these by their ids.
 #[derive(Debug, Default)]
-struct Words(Vec<(&'static str, ServiceId)>);
+struct Words(HashMap<&'static str, SmallVec<[ServiceId; 4]>>);
 
 impl Words {
     fn new(words: impl Iterator<Item = (&'static str, ServiceId)>) -> Words {
-        let mut words: Vec<_> = words.filter(|(word, _)| !word.is_empty()).collect();
-        words.sort_unstable();
-        Words(words)
+        let mut services: HashMap<_, SmallVec<[ServiceId; 4]>> = HashMap::new();
+        for (word, id) in words.filter(|(word, _)| !word.is_empty()) {
+            services.entry(word).or_default().push(id);
+        }
+        services.values_mut().for_each(|ids| ids.sort_unstable());
+        Words(services)
     }
 
     fn find(&self, word: &str) -> impl Iterator<Item = ServiceId> + '_ + use<'_> {
-        let start = self.0.partition_point(|(own, _)| *own < word);
-        let len = self.0.get(start..).map_or(0, |rest| rest.partition_point(|(own, _)| *own == word));
-        self.0.get(start..start + len).unwrap_or_default().iter().map(|(_, id)| *id)
+        self.0.get(word).into_iter().flatten().copied()
     }
 }
 

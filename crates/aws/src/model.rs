@@ -10,6 +10,7 @@ pub use shape::{Kind, Shape};
 
 use crate::catalog::{ServiceInfo, Tables};
 use crate::recognise::Router;
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
@@ -18,6 +19,8 @@ use std::sync::OnceLock;
 pub struct Service {
     info: ServiceInfo,
     pub(crate) tables: Tables,
+    /// The place of each operation among the operations.
+    by_name: HashMap<Box<str>, u32>,
     router: OnceLock<Router>,
 }
 
@@ -31,13 +34,13 @@ impl Deref for Service {
 
 impl Service {
     pub(crate) fn new(info: &ServiceInfo, tables: Tables) -> Service {
-        Service { info: info.clone(), tables, router: OnceLock::new() }
+        let by_name = tables.operations.iter().zip(0..).map(|(row, at)| (tables.str(row.name).into(), at)).collect();
+        Service { info: info.clone(), tables, by_name, router: OnceLock::new() }
     }
 
     /// The operation of that name, such as `PutItem`.
     pub fn operation(&self, name: &str) -> Option<Operation<'_>> {
-        let at = self.tables.operations.binary_search_by(|row| self.tables.str(row.name).cmp(name)).ok()?;
-        Operation::at(self, at as u32)
+        Operation::at(self, *self.by_name.get(name)?)
     }
 
     /// All operations, by name.

@@ -8,7 +8,9 @@ use crate::redact::{self, Rows};
 use crate::render::{Renderer, Wire};
 use crate::verdict::Reason;
 use crate::{classify, read_only};
-use aws::{Catalog, Operation, Protocol, Request, Service, recognise};
+use aws::{Catalog, Operation, Protocol, Request, Service, ServiceId, recognise};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// Of a request, and of a result that the record shows. More than the caps of §2 let a record hold, and less than a
 /// proxy under load would feel.
@@ -34,8 +36,22 @@ pub(crate) struct Call {
     pub(crate) data: Option<&'static str>,
 }
 
+thread_local! {
+    /// What [`Call::look_up`] gave, by service and operation: there are no more of them than operations.
+    static KNOWN: RefCell<HashMap<(ServiceId, u32), Call>> = RefCell::default();
+}
+
 impl Call {
     pub(crate) fn new(service: &'static Service, operation: Operation<'static>, protocol: Protocol) -> Call {
+        let known = KNOWN.with_borrow_mut(|known| {
+            let look_up = || Call::look_up(service, operation, protocol);
+            *known.entry((service.id(), operation.number())).or_insert_with(look_up)
+        });
+        Call { protocol, ..known }
+    }
+
+    /// What the tables say of an operation.
+    fn look_up(service: &'static Service, operation: Operation<'static>, protocol: Protocol) -> Call {
         let name = service.name();
         Call {
             service,

@@ -186,8 +186,24 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         let start = name.len().checked_sub(ending.len());
         start.and_then(|start| name.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
     };
-    SECRET_ENDINGS.iter().any(|ending| tail(ending))
+    let [.., first, last] = name.as_bytes() else { return false };
+    // Nearly every name is known to be none of these by its last two letters.
+    SECRET_TAILS.contains(&[first.to_ascii_lowercase(), last.to_ascii_lowercase()])
+        && SECRET_ENDINGS.iter().any(|ending| tail(ending))
 }
+
+/// The last two letters of each of [`SECRET_ENDINGS`], in lower case.
+const SECRET_TAILS: [[u8; 2]; SECRET_ENDINGS.len()] = {
+    let mut tails = [[0; 2]; SECRET_ENDINGS.len()];
+    let mut at = 0;
+    while at < tails.len() {
+        if let [.., first, last] = SECRET_ENDINGS[at].as_bytes() {
+            tails[at] = [first.to_ascii_lowercase(), last.to_ascii_lowercase()];
+        }
+        at += 1;
+    }
+    tails
+};
 
 #[cfg(test)]
 mod planted;
@@ -215,6 +231,7 @@ mod tests {
     #[test]
     fn names_of_secrets_are_known_in_any_service() {
         assert!(is_secret_name("MasterUserPassword") && is_secret_name("masterUserPassword"));
+        assert!(SECRET_ENDINGS.iter().all(|ending| is_secret_name(ending)));
         assert!(is_secret_name("AuthToken") && is_secret_name("clientSecret"));
         for name in ["PasswordResetRequired", "NextToken", "KeyName", "SecretId", "PublicKey", "ClientToken"] {
             assert!(!is_secret_name(name), "{name}");

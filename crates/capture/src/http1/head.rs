@@ -4,6 +4,7 @@ use super::Framing;
 use aws::{Headers, Request};
 use bytes::Bytes;
 use smallvec::SmallVec;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// More headers than any SDK sends; nginx and the AWS endpoints refuse earlier.
@@ -53,9 +54,9 @@ pub(crate) struct RequestHead {
 impl RequestHead {
     /// Reads a head from the beginning of `input`; `None` when it is not complete yet.
     pub(crate) fn parse(input: &[u8]) -> Result<Option<RequestHead>, HeadError> {
-        let mut slots = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut request = httparse::Request::new(&mut slots);
-        let len = match request.parse(input) {
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut []);
+        let len = match request.parse_with_uninit_headers(input, &mut slots) {
             Ok(httparse::Status::Complete(len)) => len,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyHeaders),
@@ -136,9 +137,10 @@ pub(crate) struct ResponseHead {
 impl ResponseHead {
     /// Reads a head from the beginning of `input`; `None` when it is not complete yet. `to_head`: the request was HEAD.
     pub(crate) fn parse(input: &[u8], to_head: bool) -> Result<Option<ResponseHead>, HeadError> {
-        let mut slots = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut response = httparse::Response::new(&mut slots);
-        let len = match response.parse(input) {
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let parser = httparse::ParserConfig::default();
+        let len = match parser.parse_response_with_uninit_headers(&mut response, input, &mut slots) {
             Ok(httparse::Status::Complete(len)) => len,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyHeaders),
