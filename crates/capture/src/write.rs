@@ -69,7 +69,7 @@ impl Json {
 
     /// A name that needs no escaping: one of ours or of a service model.
     pub(crate) fn key(&mut self, key: &str) {
-        debug_assert!(key.bytes().all(|byte| !needs_escape(byte)), "{key}");
+        debug_assert_eq!(event::first_to_escape(key.as_bytes(), 0), key.len(), "{key}");
         self.comma();
         self.buffer.push('"');
         self.buffer.push_str(key);
@@ -78,7 +78,7 @@ impl Json {
 
     /// A modeled name with its first letter in lower case (`reference/event-record.md` §7.1).
     pub(crate) fn key_lower_first(&mut self, key: &str) {
-        debug_assert!(key.bytes().all(|byte| !needs_escape(byte)), "{key}");
+        debug_assert_eq!(event::first_to_escape(key.as_bytes(), 0), key.len(), "{key}");
         self.comma();
         self.buffer.push('"');
         let mut rest = key.chars();
@@ -134,7 +134,7 @@ impl Json {
     fn quoted(&mut self, text: &str) {
         self.buffer.push('"');
         let mut rest = text;
-        while let Some((plain, tail)) = first_to_escape(rest.as_bytes()).and_then(|at| rest.split_at_checked(at)) {
+        while let Some((plain, tail)) = rest.split_at_checked(event::first_to_escape(rest.as_bytes(), 0)) {
             self.buffer.push_str(plain);
             let mut tail = tail.chars();
             match tail.next() {
@@ -148,7 +148,6 @@ impl Json {
             }
             rest = tail.as_str();
         }
-        self.buffer.push_str(rest);
         self.buffer.push('"');
     }
 
@@ -158,30 +157,6 @@ impl Json {
         self.buffer.push(digit(byte >> 4));
         self.buffer.push(digit(byte & 15));
     }
-}
-
-fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// Where the first byte stands that JSON escapes: eight bytes at a time, for most text has none.
-fn first_to_escape(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGHS: u64 = ONES * 0x80;
-    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let mut at = 0;
-    for chunk in bytes.chunks_exact(8) {
-        let word = chunk.try_into().map_or(0, u64::from_ne_bytes);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let quote = zero_in(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero_in(word ^ (ONES * u64::from(b'\\')));
-        if control | quote | backslash != 0 {
-            break;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..)?;
-    rest.iter().position(|byte| needs_escape(*byte)).map(|found| at + found)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! This room never sees a socket, a file, a clock or a runtime. Time is an argument.
 
 mod category;
+mod escape;
 mod event;
 mod head;
 mod identity;
@@ -17,6 +18,7 @@ mod selector;
 mod time;
 
 pub use category::Category;
+pub use escape::first_to_escape;
 pub use event::{Event, EventError, Resource};
 pub use head::{Field, Head, HeadError};
 pub use identity::{

@@ -3,6 +3,7 @@
 //! The scanner accepts exactly the JSON of RFC 8259 (nesting bounded), so that what is journaled is always readable,
 //! and copies nothing: a field is remembered by its place. Only a value spelled with escapes is unescaped, aside.
 
+use crate::escape::first_to_escape;
 use crate::event::EventError;
 use crate::head::{Field, Head, ResourceSpans, Span};
 use crate::{Category, EventTime};
@@ -291,7 +292,7 @@ impl<'a> Scanner<'a> {
         let mut at = start;
         self.escapes = false;
         loop {
-            at = special(self.json, at);
+            at = first_to_escape(self.json, at);
             match *self.json.get(at)? {
                 b'"' => {
                     self.at = at + 1;
@@ -310,27 +311,6 @@ impl<'a> Scanner<'a> {
             };
         }
     }
-}
-
-/// Where, from `at` on, the first byte stands that ends a string, begins an escape or must not be in one; the length of
-/// `json` if there is none. Eight bytes at a time: most strings of a record are short, and a search that is made for long ones
-/// takes longer to begin than they take to read.
-fn special(json: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGHS: u64 = ONES * 0x80;
-    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    while let Some(eight) = json.get(at..).and_then(|rest| rest.first_chunk()) {
-        let word = u64::from_le_bytes(*eight);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        // Behind the first byte that is found there may be false finds; the first is right.
-        let found = control | zero_in(word ^ (ONES * u64::from(b'"'))) | zero_in(word ^ (ONES * u64::from(b'\\')));
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = json.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len())
 }
 
 #[cfg(test)]
