@@ -118,13 +118,13 @@ fn check_uses(room: &Room, names: &[&str], findings: &mut Vec<Finding>) {
     }
 }
 
-/// A member inherits its dependencies from the one table and adds nothing to them but `optional`.
+/// A member inherits its dependencies from the one table and adds nothing to them but `optional`, and features for its tests.
 fn check_inheritance(room: &Room, findings: &mut Vec<Finding>) {
     let place = if room.dir.is_empty() { "Cargo.toml".to_owned() } else { format!("{}/Cargo.toml", room.dir) };
-    for (_, name, wanted) in dependencies(&room.manifest) {
+    for (kind, name, wanted) in dependencies(&room.manifest) {
+        let may_add = if kind == "dev-dependencies" { "features" } else { "optional" };
         let inherits = wanted.get("workspace").and_then(Value::as_bool) == Some(true);
-        let adds =
-            wanted.as_table().is_some_and(|table| table.keys().any(|key| key != "workspace" && key != "optional"));
+        let adds = wanted.as_table().is_some_and(|table| table.keys().any(|key| key != "workspace" && key != may_add));
         if !inherits || adds {
             let rule =
                 format!("write `{name}.workspace = true`: versions and features stand in the root manifest only");
@@ -211,6 +211,8 @@ mod tests {
         assert_eq!(findings_of("serve", "[dependencies]\nhttp = { workspace = true, features = [\"x\"] }").len(), 1);
         assert_eq!(findings_of("serve", "[target.'cfg(unix)'.dependencies]\nhttp = \"1\"").len(), 1);
         assert_eq!(findings_of("serve", "[dependencies]\nhttp = { workspace = true, optional = true }"), [""; 0]);
+        let for_tests = "[dev-dependencies]\ntokio = { workspace = true, features = [\"test-util\"] }";
+        assert_eq!(findings_of("serve", for_tests), [""; 0]);
     }
 
     #[test]
