@@ -76,10 +76,10 @@ impl Collection {
 
     /// Whether there is room for this entry too. There always is in an empty collection.
     pub(crate) fn has_room_for(&self, trail: &Trail, entry: &Entry) -> bool {
-        let opens = !self.files.contains_key(&*chain_of(trail, entry));
-        self.is_empty()
-            || (self.size + LogFile::growth(&entry.event) <= CUT_BYTES_MAX
-                && !(opens && self.files.len() >= OPEN_FILES_MAX))
+        let fits = self.size + LogFile::growth(&entry.event) <= CUT_BYTES_MAX;
+        // Whose file it goes to is asked last: it is asked for each entry, and seldom matters.
+        let opens_no_more = || self.files.len() < OPEN_FILES_MAX || self.files.contains_key(&*chain_of(trail, entry));
+        self.is_empty() || (fits && opens_no_more())
     }
 
     /// Gathers one entry.
@@ -88,16 +88,16 @@ impl Collection {
     /// None in practice: compression happens in memory.
     pub(crate) fn add(&mut self, trail: &Trail, entry: &Entry) -> io::Result<()> {
         let chain = chain_of(trail, entry);
-        if !self.files.contains_key(&*chain) {
-            let file = if trail.log_file_validation_enabled { LogFile::hashed() } else { LogFile::new() };
-            self.size += file.size();
-            self.files.insert(chain.clone().into_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
-        }
         if let Some(open) = self.files.get_mut(&*chain) {
             open.file.push(&entry.event)?;
             open.last = entry.seq.0;
-            self.size += LogFile::growth(&entry.event);
+        } else {
+            let mut file = if trail.log_file_validation_enabled { LogFile::hashed() } else { LogFile::new() };
+            self.size += file.size();
+            file.push(&entry.event)?;
+            self.files.insert(chain.into_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
         }
+        self.size += LogFile::growth(&entry.event);
         self.newest_ms = self.newest_ms.max(entry.appended_ms);
         Ok(())
     }
