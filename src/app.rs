@@ -4,8 +4,8 @@ use crate::config::{Auth, Config};
 use crate::first_start;
 use crate::identities::HouseIdentities;
 use crate::notify::Notified;
-use crate::objects::{Buckets, TrailBuckets, UpstreamKms};
-use crate::pages::{HouseVitals, Pages};
+use crate::objects::{self, Buckets, TrailBuckets, UpstreamKms};
+use crate::pages::{HouseVitals, Logs, Pages};
 use crate::services::{House, Services};
 use anyhow::Context;
 use capture::{Audit, Bound, Edge, Identities, Recorder, RecorderConfig, Running};
@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use trail::transparency::{Transparency, TransparencyOptions};
 use trail::{Delivery, DeliveryOptions, SigningKeys};
 
 /// How long calls in flight may take after SIGTERM.
@@ -36,6 +37,7 @@ pub(crate) struct App {
     address: SocketAddr,
     edge: Running,
     delivery: Arc<Delivery>,
+    transparency: Option<Transparency>,
     #[cfg(feature = "lake")]
     history: crate::lake::Running,
     journal: Journal,
@@ -88,6 +90,23 @@ impl App {
             tokio::spawn(making_bucket);
         }
 
+        // The logs of what is delivered.
+        let keys_of_logs = SigningKeys::open(&registry, &folder.join("digest.key"))?;
+        let transparency = match config.transparency_log {
+            false => None,
+            true => Some(Transparency::start(
+                &registry,
+                TransparencyOptions {
+                    folder: folder.join("transparency"),
+                    keys: keys_of_logs.clone(),
+                    bucket: Arc::new(buckets.clone()),
+                    witnesses: config.witnesses.clone(),
+                    elsewhere: objects::elsewhere(&config, &administrator.key),
+                    now_ms: Arc::new(now_ms),
+                },
+            )?),
+        };
+
         // Who is told, and who reads the journal.
         let notified = Notified::of(&config, &administrator.key);
         let delivery = Arc::new(Delivery::start(
@@ -97,7 +116,8 @@ impl App {
             DeliveryOptions {
                 interval: config.delivery_interval,
                 digest_interval: config.digest_interval,
-                keys: SigningKeys::open(&registry, &folder.join("digest.key"))?,
+                keys: keys_of_logs,
+                transparency: transparency.clone(),
                 follow: FollowOptions::default(),
                 now_ms: Arc::new(now_ms),
                 notify: notified.options(),
@@ -113,6 +133,9 @@ impl App {
         metrics.register(&mut figures);
         journal.metrics().register(&mut figures);
         notified.metrics.register(&mut figures);
+        if let Some(transparency) = &transparency {
+            figures.register_collector(Box::new(Logs(transparency.clone())));
+        }
         let vitals = HouseVitals {
             journal: journal.clone(),
             started: Arc::clone(&started),
@@ -183,7 +206,7 @@ impl App {
             audit: config.audit,
             routes: config.routes.clone(),
             local: Arc::new(Services(Arc::new(house))),
-            own: Arc::new(Pages(Arc::new(health))),
+            own: Arc::new(Pages { health: Arc::new(health), transparency: transparency.clone() }),
             metrics,
             tls,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -199,6 +222,7 @@ impl App {
             address,
             edge,
             delivery,
+            transparency,
             #[cfg(feature = "lake")]
             history,
             journal,
@@ -224,6 +248,9 @@ impl App {
         let edge = self.edge;
         tokio::task::spawn_blocking(move || edge.drain(EDGE_GRACE)).await?;
         self.delivery.drain().await;
+        if let Some(transparency) = self.transparency {
+            transparency.drain().await;
+        }
         #[cfg(feature = "lake")]
         self.history.stop().await;
         let journal = self.journal;

@@ -1,5 +1,8 @@
 //! What can be typed: the commands, their flags and their help.
 
+mod audit;
+mod places;
+pub(crate) mod prove;
 pub(crate) mod record;
 pub(crate) mod serve;
 pub(crate) mod validate_logs;
@@ -20,6 +23,7 @@ Examples:
   opentrail serve --upstream http://127.0.0.1:5000    record the calls to another endpoint (MinIO, moto, …)
   opentrail record -- aws s3 ls                       run a command and see its AWS calls
   opentrail validate-logs --trail-arn ARN --start-time 2026-01-15    is the archive as it was delivered?
+  opentrail prove EVENT-ID                            a proof of one event, for somebody who trusts nobody
 
 Every flag of `serve` has a variable (OPENTRAIL_DATA_DIR, …) and a key of the same name in opentrail.toml."
 )]
@@ -37,7 +41,52 @@ pub(crate) enum Command {
     /// Run a command with its AWS calls recorded, and show them
     Record(RecordArgs),
     /// Verify that log files and digests are as they were delivered, by OpenTrail or by AWS
-    ValidateLogs(ValidateLogsArgs),
+    ValidateLogs(Box<ValidateLogsArgs>),
+    /// Prove that an event is in the transparency log of its trail, or verify such a proof
+    Prove(Box<ProveArgs>),
+}
+
+/// Flags of `opentrail prove`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A proof is one small file (C2SP tlog-proof) with the record in it. Whoever has it and the log's public key verifies it
+without asking anybody. The public key stands on the page /_opentrail/transparency; give it to others before they need it.
+
+Ends with 0 when it is proven, 1 when it is not, 2 when that cannot be told.
+
+Examples:
+  opentrail prove 3038ebd2-c98a-4c65-9b6e-e22506292313
+  opentrail prove 3038ebd2-c98a-4c65-9b6e-e22506292313 --from s3://my-logs --trail main --output proof.tlog-proof
+  opentrail prove --verify proof.tlog-proof --public-key opentrail/111122223333/…+1a2b3c4d+AU…")]
+pub(crate) struct ProveArgs {
+    /// eventID of the event
+    #[arg(value_name = "EVENT-ID", required_unless_present = "verify", conflicts_with = "verify")]
+    pub(crate) event_id: Option<String>,
+    /// The trail whose log is searched: name or ARN [default: all]
+    #[arg(long, value_name = "TRAIL")]
+    pub(crate) trail: Option<String>,
+    /// Where the archive lies: s3://BUCKET[/PREFIX], or a folder as `aws s3 sync` leaves it [default: ask the OpenTrail at
+    /// the endpoint]
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: Option<String>,
+    /// Where OpenTrail or S3 answers [default: AWS_ENDPOINT_URL, or AWS]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Where the proof is written [default: EVENT-ID.tlog-proof]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Verify a proof
+    #[arg(long, value_name = "FILE", requires = "public_key")]
+    pub(crate) verify: Option<PathBuf>,
+    /// Public key of the log, NAME+ID+KEY, or a file with keys; may be given several times
+    #[arg(long, value_name = "KEY")]
+    pub(crate) public_key: Vec<String>,
+    /// Public key of a witness that must have seen the log so; may be given several times
+    #[arg(long, value_name = "KEY", requires = "verify")]
+    pub(crate) witness_key: Vec<String>,
+    /// How many parts of the log are read at once
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub(crate) parallel: usize,
 }
 
 /// Flags of `opentrail serve`; what is left out comes from the file, then from the defaults.
@@ -75,6 +124,13 @@ pub(crate) struct ServeArgs {
     /// How much time a digest file covers [default: 1h]
     #[arg(long, value_name = "TIME", env = "OPENTRAIL_DIGEST_INTERVAL")]
     pub(crate) digest_interval: Option<String>,
+    /// Whether trails with log file validation keep a transparency log of every event (on) or not (off) [default: on]
+    #[arg(long, value_name = "MODE", env = "OPENTRAIL_TRANSPARENCY_LOG")]
+    pub(crate) transparency_log: Option<String>,
+    /// Second place for the checkpoints of transparency logs: s3://BUCKET/PREFIX, s3+https://HOST/BUCKET/PREFIX, or a
+    /// witness, https://HOST/PATH#NAME+ID+KEY; may be given several times (docs/operate/prove.md)
+    #[arg(long, value_name = "PLACE", env = "OPENTRAIL_WITNESS", value_delimiter = ' ')]
+    pub(crate) witness: Vec<String>,
     /// How long the journal keeps events that every reader has seen [default: 90d]
     #[arg(long, value_name = "TIME", env = "OPENTRAIL_RETENTION")]
     pub(crate) retention: Option<String>,
@@ -143,7 +199,8 @@ pub(crate) struct RecordArgs {
 /// Flags of `opentrail validate-logs`: those of `aws cloudtrail validate-logs`, and some more.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Says what `aws cloudtrail validate-logs` says and what that one misses: neighbouring digests deleted, a cut tail.
+Says what `aws cloudtrail validate-logs` says and what that one misses: neighbouring digests deleted, a cut tail. Where the
+trail has a transparency log, that is verified too; what is wrong with it is always told.
 Ends with 0 when everything is valid, 1 when something is not, 2 when that cannot be told.
 
 Keys come from the environment or the shared credentials file, endpoints from --endpoint-url or AWS_ENDPOINT_URL.
@@ -185,6 +242,17 @@ pub(crate) struct ValidateLogsArgs {
     /// Take public keys from a file that `aws cloudtrail list-public-keys` wrote, not from the API
     #[arg(long, value_name = "FILE")]
     pub(crate) public_keys: Option<PathBuf>,
+    /// Public key of the trail's transparency log, NAME+ID+KEY, or a file with keys; may be given several times [default: what
+    /// the OpenTrail at the endpoint says]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) log_key: Vec<String>,
+    /// A checkpoint of the transparency log that was seen earlier; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// Where a witness keeps checkpoints: s3://BUCKET/PREFIX, s3+https://HOST/BUCKET/PREFIX, a folder, or the URL of one that
+    /// tells them; may be given several times
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) witness: Vec<String>,
     /// Remember here what was verified, and go on from there the next time
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,

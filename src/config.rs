@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use trail::transparency::witness::Witness;
 
 /// Port of the one door.
 const DEFAULT_PORT: u16 = 4780;
@@ -40,6 +41,10 @@ pub(crate) struct Config {
     pub(crate) delivery_interval: Duration,
     /// How much time a digest file covers.
     pub(crate) digest_interval: Duration,
+    /// Whether transparency logs are kept.
+    pub(crate) transparency_log: bool,
+    /// Who else gets the checkpoints of transparency logs.
+    pub(crate) witnesses: Vec<Witness>,
     /// How long the journal keeps events.
     pub(crate) retention: Duration,
     /// Whether calls that AWS would not record are recorded.
@@ -60,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Keys for our own calls to upstreams; without them the AWS chain, then the administrator's.
     pub(crate) upstream_keys: Option<UpstreamKeys>,
+    /// Keys for witnesses on another S3; without them those of `upstream_keys`.
+    pub(crate) witness_keys: Option<UpstreamKeys>,
 }
 
 /// Who may call the services in the house.
@@ -80,7 +87,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The `[upstream-keys]` section of the file.
+/// The `[upstream-keys]` and `[witness-keys]` sections of the file.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct UpstreamKeys {
@@ -164,6 +171,9 @@ struct File {
     auth: Option<String>,
     delivery_interval: Option<String>,
     digest_interval: Option<String>,
+    transparency_log: Option<String>,
+    #[serde(default)]
+    witness: OneOrMany,
     retention: Option<String>,
     record_unauthenticated: Option<bool>,
     identities: Option<PathBuf>,
@@ -179,6 +189,7 @@ struct File {
     threads: Option<usize>,
     log_format: Option<String>,
     upstream_keys: Option<UpstreamKeys>,
+    witness_keys: Option<UpstreamKeys>,
 }
 
 /// `upstream = "URL"` or `upstream = ["URL", "s3=URL"]`.
@@ -283,6 +294,13 @@ impl Config {
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             )?,
             upstream_keys: file.upstream_keys,
+            witness_keys: file.witness_keys,
+            transparency_log: choice(
+                "transparency-log",
+                args.transparency_log.or(file.transparency_log),
+                &[("on", true), ("off", false)],
+            )?,
+            witnesses: witnesses(if args.witness.is_empty() { file.witness.into_vec() } else { args.witness })?,
             trusted_proxies: networks(proxies)?,
             s3_domains: domains(if args.s3_domain.is_empty() { file.s3_domain.into_vec() } else { args.s3_domain })?,
             organization: organization(
@@ -365,6 +383,14 @@ fn networks(values: Vec<String>) -> Result<TrustedProxies, ConfigError> {
     Ok(TrustedProxies::new(values.into_iter().map(network).collect::<Result<_, _>>()?))
 }
 
+/// Reads where checkpoints go, too.
+fn witnesses(values: Vec<String>) -> Result<Vec<Witness>, ConfigError> {
+    let values = values.into_iter().filter(|value| !value.is_empty());
+    let witness =
+        |value: String| Witness::parse(&value).map_err(|remedy| ConfigError::Value { name: "witness", value, remedy });
+    values.map(witness).collect()
+}
+
 /// Reads names of hosts.
 fn domains(values: Vec<String>) -> Result<Vec<String>, ConfigError> {
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
@@ -385,6 +411,7 @@ fn choice<T: Copy>(name: &'static str, value: Option<String>, words: &[(&'static
     let remedy = match name {
         "audit" => "choose fail-closed or fail-open",
         "auth" => "choose verify or trust",
+        "transparency-log" => "choose on or off",
         _ => "choose text or json",
     };
     chosen.map(|(_, meaning)| *meaning).ok_or_else(|| ConfigError::Value {
@@ -458,6 +485,8 @@ mod tests {
         assert!(with(|a| a.upstream = vec!["moto:5000".into()]).contains("http://HOST"));
         assert!(with(|a| a.trusted_proxy = vec!["10.0.0.0/99".into()]).contains("10.0.0.0/8"));
         assert!(with(|a| a.s3_domain = vec!["http://s3.lan:9000".into()]).contains("s3.example.com"));
+        assert!(with(|a| a.transparency_log = Some("maybe".into())).contains("on or off"));
+        assert!(with(|a| a.witness = vec!["https://w.example".into()]).contains("NAME+ID+KEY"));
         assert!(with(|a| a.tls_cert = Some("x".into())).contains("both or neither"));
         assert!(with(|a| a.organization = Some("o-Short".into())).contains("lower-case letters"));
         assert!(with(|a| a.organization_account = vec!["444455556666".into()]).contains("--organization o-ID"));

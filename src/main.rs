@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         cli::Command::Serve(args) => cli::serve::run(args),
         cli::Command::Record(args) => cli::record::run(args),
         cli::Command::ValidateLogs(args) => cli::validate_logs::run(args),
+        cli::Command::Prove(args) => cli::prove::run(args),
     };
     match done {
         Ok(code) => code,

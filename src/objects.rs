@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use registry::{AccessKey, Secret, Trail};
 use s3::Store;
 use std::sync::Arc;
+use trail::transparency::Elsewhere;
 use trail::{BucketError, Encryption, KmsEndpoint, KmsError, LogBucket, ObjectHeaders, S3Endpoint, S3Options};
 
 /// Where log files go.
@@ -61,6 +62,13 @@ pub(crate) fn options(config: &Config, endpoint: String, administrator: &AccessK
     }
 }
 
+/// Makes clients of other S3 endpoints, for witnesses: with their own keys, or those of the upstream.
+pub(crate) fn elsewhere(config: &Config, administrator: &AccessKey) -> Elsewhere {
+    let keys = config.witness_keys.clone().or_else(|| config.upstream_keys.clone());
+    let (config, administrator) = (Config { upstream_keys: keys, ..config.clone() }, administrator.clone());
+    Box::new(move |endpoint| S3Endpoint::new(options(&config, endpoint.to_owned(), &administrator)))
+}
+
 impl LogBucket for Buckets {
     fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         match self {
@@ -87,11 +95,24 @@ impl LogBucket for Buckets {
                 }
                 let attributes = s3::Attributes {
                     content_type: Some(headers.content_type.to_owned()),
-                    content_encoding: Some(headers.content_encoding.to_owned()),
+                    content_encoding: Some(headers.content_encoding.to_owned()).filter(|text| !text.is_empty()),
                     metadata: headers.metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
                     ..s3::Attributes::default()
                 };
                 store.put(bucket, key, attributes, body).await.map(|_| ()).map_err(|error| refused(&error))
+            }),
+        }
+    }
+
+    fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, BucketError>> {
+        match self {
+            Buckets::Upstream(endpoint) => endpoint.get(bucket, key),
+            Buckets::Embedded(store, _) => Box::pin(async move {
+                let found = match store.get(bucket, key).await {
+                    Err(s3::StoreError::NoSuchKey(_)) => return Ok(None),
+                    found => found.map_err(|error| refused(&error))?,
+                };
+                found.bytes().await.map(Some).map_err(|error| refused(&error))
             }),
         }
     }

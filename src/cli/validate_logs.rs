@@ -1,20 +1,22 @@
 //! `opentrail validate-logs`: is an archive as it was delivered?
 
 use crate::cli::ValidateLogsArgs;
-use crate::objects::{environment_keys, profile_keys};
+use crate::cli::audit::{self, Subject};
+use crate::cli::places::{credentials, endpoint, variable};
 use crate::telemetry;
 use anyhow::{Context, bail};
 use event::EventTime;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use registry::Secret;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use trail::transparency::audit::{AuditResults, Listed, ListedFile, file_name};
 use trail::verify::{
-    Archive, Chain, CloudTrailApi, Counts, Credentials, Finding, Folder, KeySource, Memory, Progress, PublicKeys,
-    Request, Results, S3Archive, bucket_of, validate,
+    Archive, Chain, CloudTrailApi, Counts, Finding, Folder, KeySource, Memory, Progress, PublicKeys, Request, Results,
+    S3Archive, Verdict, bucket_of, validate,
 };
 
 /// Exit codes: something is invalid; nothing can be said.
@@ -24,7 +26,7 @@ const CANNOT_TELL: u8 = 2;
 const PARALLEL: usize = 32;
 
 /// Verifies, and says what was found.
-pub(crate) fn run(args: ValidateLogsArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: Box<ValidateLogsArgs>) -> anyhow::Result<ExitCode> {
     telemetry::start_quiet();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // On a thread of the runtime, not on this one: what each file is handed to and back from it costs two wake-ups.
@@ -44,13 +46,9 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
     let arn = Arn::parse(&args.trail_arn).with_context(|| format!("Invalid trail ARN provided: {}", args.trail_arn))?;
     let now = EventTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64));
     let (start, end) = range(args, now)?;
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let region = args.region.clone().or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
     let region = region.unwrap_or_else(|| arn.region.clone());
-    let endpoint = |service: &str| {
-        let own = || variable(&format!("AWS_ENDPOINT_URL_{service}"));
-        args.endpoint_url.clone().or_else(own).or_else(|| variable("AWS_ENDPOINT_URL"))
-    };
+    let endpoint = |service: &str| endpoint(args.endpoint_url.as_ref(), service);
 
     // Who is asked, where somebody must be.
     let knows_place = args.s3_bucket.is_some() || args.local.is_some();
@@ -79,6 +77,7 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
     if organization.is_some() && args.account_id.is_none() {
         bail!("it is the trail of an organization: name the account with --account-id");
     }
+    let home_account = arn.account.clone();
     let chain = Chain {
         prefix: args.s3_prefix.clone().or_else(|| place.as_ref().and_then(|place| place.prefix.clone())),
         organization,
@@ -115,12 +114,28 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
         None => PARALLEL,
     });
 
-    let mut telling = Telling::new(args);
+    let mut telling = Telling::new(args, &memory);
     telling.begin(&args.trail_arn, start, end);
+    let mut subject = Subject {
+        archive: Arc::clone(&archive),
+        bucket: bucket.clone(),
+        prefix: chain.prefix.clone(),
+        trail: (home_account, chain.home_region.clone(), chain.trail.clone()),
+        start,
+        end,
+        digests: Listed { folder: chain.log_folder(), ..Listed::default() },
+        memory: memory.logs.clone(),
+        parallel,
+    };
     let request = Request { chain, bucket, start, end, now, parallel, latest_delivery, memory };
     let results = validate(archive, keys, request, &mut telling).await?;
-    telling.end(&results, start, end);
-    Ok(!results.is_bad())
+    subject.digests.files = std::mem::take(&mut telling.listed);
+    // Where digests are bad, or were passed over, their files are not known.
+    let is_whole = results.digests.invalid + results.missing + results.remembered_digests == 0;
+    subject.digests.covered = results.found.filter(|_| is_whole);
+    let audited = audit::look(args, subject).await?;
+    telling.end(&results, audited.as_ref(), start, end);
+    Ok(!results.is_bad() && audited.is_none_or(|audited| audited.findings.is_empty()))
 }
 
 /// The parts of a trail's ARN.
@@ -160,17 +175,6 @@ fn parse_time(text: &str) -> Option<EventTime> {
     EventTime::parse(&padded)
 }
 
-fn credentials() -> anyhow::Result<Credentials> {
-    let keys = environment_keys().or_else(profile_keys).context(
-        "no keys to call AWS or OpenTrail with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE",
-    )?;
-    Ok(Credentials {
-        access_key_id: keys.access_key_id,
-        secret: Secret::new(keys.secret_access_key),
-        session_token: keys.session_token,
-    })
-}
-
 fn read_keys(path: Option<&PathBuf>) -> anyhow::Result<PublicKeys> {
     let path = path.context("no public keys: name their file with --public-keys")?;
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -188,10 +192,15 @@ struct Telling {
     /// As the AWS CLI has it: whether an empty line stands before the next one.
     spaced: bool,
     findings: Vec<Value>,
+    /// Whether there is to be said that transparency logs are right.
+    tells_logs: bool,
+    /// The log files that digests list.
+    listed: HashMap<String, ListedFile>,
+    memory: Memory,
 }
 
 impl Telling {
-    fn new(args: &ValidateLogsArgs) -> Telling {
+    fn new(args: &ValidateLogsArgs, memory: &Memory) -> Telling {
         // Draws nothing where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} log files, {per_sec}, {elapsed}") {
@@ -205,6 +214,9 @@ impl Telling {
             bar,
             spaced: true,
             findings: Vec::new(),
+            tells_logs: !(args.log_key.is_empty() && args.checkpoint.is_empty() && args.witness.is_empty()),
+            listed: HashMap::new(),
+            memory: memory.clone(),
         }
     }
 
@@ -214,11 +226,25 @@ impl Telling {
         }
     }
 
-    fn end(&mut self, results: &Results, start: EventTime, end: EventTime) {
+    fn end(&mut self, results: &Results, audited: Option<&AuditResults>, start: EventTime, end: EventTime) {
         self.bar.finish_and_clear();
+        if let Some(audited) = audited {
+            self.memory.logs.clone_from(&audited.memory);
+            self.save_memory();
+        }
         if self.json {
-            println!("{:#}", self.summary(results, start, end));
+            let mut summary = self.summary(results, start, end);
+            if let Some(audited) = audited {
+                summary["valid"] = (!results.is_bad() && audited.findings.is_empty()).into();
+                summary["transparency"] = audit::summary(audited);
+            }
+            println!("{summary:#}");
             return;
+        }
+        for finding in audited.into_iter().flat_map(|audited| &audited.findings) {
+            let before = if self.spaced { "" } else { "\n" };
+            self.spaced = true;
+            eprintln!("{before}{finding}\n");
         }
         if !self.spaced {
             println!();
@@ -239,6 +265,17 @@ impl Telling {
         if results.remembered_digests > 0 {
             let Results { remembered_digests, remembered_logs, .. } = results;
             println!("{remembered_digests} digest files and {remembered_logs} log files were verified before");
+        }
+        // The AWS CLI knows no such logs: where they are right, only who asks for them is told.
+        if let Some(audited) = audited.filter(|audited| self.tells_logs || !audited.findings.is_empty()) {
+            println!("\n{}", audit::told(audited).join("\n"));
+        }
+    }
+
+    fn save_memory(&self) {
+        let Some(path) = &self.state else { return };
+        if let Err(error) = self.memory.save(path) {
+            self.bar.suspend(|| eprintln!("opentrail: cannot write {}: {error}", path.display()));
         }
     }
 
@@ -261,8 +298,11 @@ impl Telling {
 
 impl Progress for Telling {
     fn found(&mut self, finding: &Finding) {
-        if matches!(finding, Finding::Log { .. }) {
+        if let Finding::Log { bucket, key, verdict } = finding {
             self.bar.inc(1);
+            let is_valid = *verdict == Verdict::Valid;
+            let listed = ListedFile { bucket: bucket.clone(), key: key.clone(), is_valid };
+            self.listed.insert(file_name(key).to_owned(), listed);
         }
         if finding.is_quiet() && !self.verbose {
             return;
@@ -284,16 +324,13 @@ impl Progress for Telling {
     }
 
     fn remember(&mut self, memory: &Memory) {
-        let Some(path) = &self.state else { return };
-        if let Err(error) = memory.save(path) {
-            self.bar.suspend(|| eprintln!("opentrail: cannot write {}: {error}", path.display()));
-        }
+        self.memory.clone_from(memory);
+        self.save_memory();
     }
 }
 
 /// `{"kind":"log","bucket":…,"key":…,"verdict":"invalid","message":…}`.
 fn as_json(finding: &Finding) -> Value {
-    use trail::verify::Verdict;
     let file = |kind: &str, bucket: &str, key: &str, verdict: &Verdict| {
         let (word, message) = match verdict {
             Verdict::Valid => ("valid", None),

@@ -25,7 +25,7 @@ def test_logs_and_digests_under_a_trails_key_are_put_with_it_and_validate(house,
     eventually(lambda: len(found := digests(store, "sealed", HOME, "sealed")) > 2 and listed(found), 40, what="a digest that lists a log file")
     cloudtrail.stop_logging(Name="sealed")
     keys = [item["Key"] for item in store.list_objects_v2(Bucket="sealed")["Contents"]]
-    assert {key.split("/")[2] for key in keys} == {"CloudTrail", "CloudTrail-Digest"}
+    assert {key.split("/")[2] for key in keys} == {"CloudTrail", "CloudTrail-Digest", "CloudTrail-Transparency"}
     for name in keys:
         head = store.head_object(Bucket="sealed", Key=name)
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key), name

@@ -18,6 +18,7 @@ pub(crate) mod organization;
 pub(crate) mod position;
 pub(crate) mod signing_key;
 pub(crate) mod trail;
+pub(crate) mod transparency;
 
 /// Something the registry keeps.
 ///

@@ -29,6 +29,7 @@ pub use document::organization::{DelegatedAdministrator, Organization};
 pub use document::position::Position;
 pub use document::signing_key::SigningKey;
 pub use document::trail::{Aggregation, InsightSelector, Logging, Period, ReplacedSelectors, Tag, Trail};
+pub use document::transparency::{LogKey, LogTree, PendingRound, TransparencyLog, Witnessed};
 pub use document::{Document, Older, Version, Versioned};
 pub use error::RegistryError;
 pub use registry::{Documents, Expected, Registry, Watch};

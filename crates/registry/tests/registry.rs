@@ -198,9 +198,9 @@ mod samples {
     use event::{AdvancedEventSelector, EventSelector, FieldSelector, Identity, Operators, SelectorField, Selectors};
     use opentrail_registry::{
         AccessKey, Aggregation, DelegatedAdministrator, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus,
-        DigestChains, DigestLink, DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, Logging,
-        LogsState, Notification, NotificationState, Organization, PendingCut, PendingDigests, Period,
-        ReplacedSelectors, Secret, SigningKey, Tag,
+        DigestChains, DigestLink, DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, LogKey, LogTree,
+        Logging, LogsState, Notification, NotificationState, Organization, PendingCut, PendingDigests, PendingRound,
+        Period, ReplacedSelectors, Secret, SigningKey, Tag, TransparencyLog, Witnessed,
     };
 
     fn trail() -> Trail {
@@ -454,6 +454,56 @@ mod samples {
                 sealed_private_key: "c2VhbGVk".to_owned(),
                 valid_from_ms: 1_768_467_723_000,
                 valid_to_ms: 1_771_063_323_000,
+            },
+        );
+    }
+
+    #[test]
+    fn transparency_log_form_1() {
+        let log = TransparencyLog {
+            trail_arn: trail().arn(),
+            origin: "opentrail/111122223333/eu-west-1/main/20260115T100203Z".to_owned(),
+            began: "20260115T100203Z".to_owned(),
+            bucket: "audit".to_owned(),
+            folder: "AWSLogs/111122223333/CloudTrail-Transparency/eu-west-1/main/20260115T100203Z/".to_owned(),
+            public_key: "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c".to_owned(),
+            tree: LogTree {
+                size: 1,
+                edge: vec!["bjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=".to_owned()],
+                bundle: "AAA=".to_owned(),
+            },
+            taken: (1, 42),
+            pending: Some(PendingRound {
+                cuts: vec!["00000000000000000001-00000000000000000042.leaves".to_owned()],
+                size: 3,
+                root: "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77".to_owned(),
+            }),
+            latest_ms: Some(1_768_474_924_000),
+        };
+        check("v1", log);
+    }
+
+    #[test]
+    fn log_key_form_1() {
+        check(
+            "v1",
+            LogKey {
+                public_key: "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c".to_owned(),
+                sealed_private_key: "c2VhbGVk".to_owned(),
+                made_ms: 1_768_467_723_000,
+            },
+        );
+    }
+
+    #[test]
+    fn witnessed_form_1() {
+        check(
+            "v1",
+            Witnessed {
+                origin: "opentrail/111122223333/eu-west-1/main/20260115T100203Z".to_owned(),
+                witness: "s3://elsewhere/witness".to_owned(),
+                size: 3,
+                latest_ms: 1_768_474_924_000,
             },
         );
     }

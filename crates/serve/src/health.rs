@@ -84,6 +84,7 @@ impl Health {
             "health": "/_opentrail/health",
             "ready": "/_opentrail/ready",
             "metrics": "/_opentrail/metrics",
+            "transparency": "/_opentrail/transparency",
         });
         json_response(StatusCode::OK, &body)
     }

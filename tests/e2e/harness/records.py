@@ -89,7 +89,7 @@ def log_files(s3, bucket, prefix=""):
             key = item["Key"]
             if key.endswith("/"):
                 assert item["Size"] == 0, f"{key} marks a folder and is not empty"
-            elif "/CloudTrail-Digest/" not in key:
+            elif "/CloudTrail-Digest/" not in key and "/CloudTrail-Transparency/" not in key:
                 files[key] = log_file(s3, bucket, key)
     return files
 

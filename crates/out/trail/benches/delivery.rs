@@ -176,6 +176,7 @@ async fn deliver(events: &[Event], digested: bool) -> (Duration, usize) {
     let (count, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let bucket = Arc::new(Files { folder: folder.path().to_owned(), count, bytes });
     let options = DeliveryOptions {
+        transparency: None,
         interval: Duration::from_secs(3600),
         digest_interval: Duration::from_secs(3600),
         keys: SigningKeys::open(&registry, &folder.path().join("digest.key")).unwrap(),

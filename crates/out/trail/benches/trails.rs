@@ -106,6 +106,7 @@ async fn run(trails: usize, events: &[Event]) -> f64 {
     }
     let sink = Arc::new(Sink::default());
     let options = DeliveryOptions {
+        transparency: None,
         interval: Duration::from_secs(1),
         digest_interval: Duration::from_secs(3600),
         keys: SigningKeys::open(&registry, &folder.path().join("digest.key")).unwrap(),

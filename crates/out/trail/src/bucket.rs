@@ -25,6 +25,16 @@ pub trait LogBucket: Send + Sync + 'static {
         body: Bytes,
         headers: ObjectHeaders,
     ) -> BoxFuture<'a, Result<(), BucketError>>;
+
+    /// Reads a small object; `None` where there is none. Delivery never reads: this is for transparency logs, which look whether
+    /// what lies there is what was written, and prove to witnesses that they have only grown.
+    ///
+    /// # Errors
+    /// [`BucketError`].
+    fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, BucketError>> {
+        let _ = (bucket, key);
+        Box::pin(async { Err(BucketError::Unreachable("it cannot be read from".to_owned())) })
+    }
 }
 
 /// Metadata of an object that is written. CloudTrail sets user metadata on digests alone
@@ -33,7 +43,7 @@ pub trait LogBucket: Send + Sync + 'static {
 pub struct ObjectHeaders {
     /// `Content-Type`.
     pub content_type: &'static str,
-    /// `Content-Encoding`.
+    /// `Content-Encoding`; empty: none.
     pub content_encoding: &'static str,
     /// Names without `x-amz-meta-`, in lower case, and their values.
     pub metadata: Vec<(&'static str, String)>,

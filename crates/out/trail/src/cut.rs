@@ -1,6 +1,8 @@
 //! From entries to files: what is gathered, and what a cut makes of it.
 
 use crate::name::{ChainName, chain_key, file_suffix, is_region, log_file_key};
+use crate::transparency::layout::push_entry;
+use crate::transparency::leaf::{EventLeaves, Leaf};
 use crate::{Finished, LogFile};
 use bytes::Bytes;
 use journal::Entry;
@@ -24,6 +26,8 @@ pub(crate) struct Collection {
     files: BTreeMap<String, OpenFile>,
     size: usize,
     newest_ms: u64,
+    /// Whether what is gathered goes to a transparency log, too.
+    is_logged: bool,
 }
 
 #[derive(Debug)]
@@ -64,11 +68,18 @@ pub(crate) struct CutFile {
 #[derive(Debug, PartialEq, Eq)]
 struct Summary {
     hash: String,
+    /// Of the events, where they go to a transparency log.
+    leaves: Option<Vec<u8>>,
     newest: i64,
     oldest: i64,
 }
 
 impl Collection {
+    /// Nothing gathered yet.
+    pub(crate) fn new(is_logged: bool) -> Collection {
+        Collection { is_logged, ..Collection::default() }
+    }
+
     /// Whether nothing is gathered.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
@@ -92,7 +103,11 @@ impl Collection {
             open.file.push(&entry.event)?;
             open.last = entry.seq.0;
         } else {
-            let mut file = if trail.log_file_validation_enabled { LogFile::hashed() } else { LogFile::new() };
+            let mut file = match (trail.log_file_validation_enabled, self.is_logged) {
+                (true, true) => LogFile::logged(),
+                (true, false) => LogFile::hashed(),
+                (false, _) => LogFile::new(),
+            };
             self.size += file.size();
             file.push(&entry.event)?;
             self.files.insert(chain.into_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
@@ -113,9 +128,10 @@ impl Collection {
             let name = ChainName::of(trail, &chain);
             let suffix = file_suffix(&arn, name.account, name.region, open.first, open.last);
             let records = open.file.records();
-            let Finished { body, sha256, times } = open.file.finish()?;
+            let Finished { body, sha256, times, leaves } = open.file.finish()?;
             let summary = sha256.zip(times).map(|(hash, (oldest, newest))| Summary {
                 hash: hex::encode(hash),
+                leaves: leaves.map(EventLeaves::into_bundle),
                 newest: newest.0,
                 oldest: oldest.0,
             });
@@ -154,6 +170,27 @@ impl Cut {
             bucket: trail.s3_bucket_name.clone(),
             files,
         })
+    }
+}
+
+impl Cut {
+    /// What the cut adds to the trail's transparency log: for each file an entry of its own and those of its events. `None` where
+    /// it adds nothing.
+    pub(crate) fn log_entries(&self, trail: &Trail) -> Option<Vec<u8>> {
+        let mut bundle = Vec::new();
+        for file in &self.files {
+            let Some((summary, leaves)) = file.summary.as_ref().and_then(|one| Some((one, one.leaves.as_ref()?)))
+            else {
+                continue;
+            };
+            let mut hash = [0; 32];
+            hex::decode_to_slice(&summary.hash, &mut hash).ok()?;
+            let (bucket, key) = (trail.s3_bucket_name.clone(), self.key(trail, file));
+            let records = u32::try_from(file.records).unwrap_or(u32::MAX);
+            push_entry(&mut bundle, &Leaf::File { records, hash, bucket, key }.to_bytes());
+            bundle.extend_from_slice(leaves);
+        }
+        (!bundle.is_empty()).then_some(bundle)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::notify::NotifyTools;
 use crate::off_thread::off_thread;
 use crate::router::{Feeds, Look, Tap, Turn};
 use crate::scope::Scope;
+use crate::transparency::{self, Transparency};
 use crate::{BucketError, LogBucket, ObjectHeaders, period};
 use journal::{Ahead, Entry, Flush, FollowError, Follower, Reading, Seq};
 use registry::{DeliveryState, Documents, Expected, PendingCut, RegistryError, Trail, Version, Versioned};
@@ -34,6 +35,8 @@ pub(crate) struct Tools {
     pub(crate) now_ms: NowMs,
     pub(crate) digests: DigestTools,
     pub(crate) notify: NotifyTools,
+    /// `None` where no transparency logs are kept.
+    pub(crate) transparency: Option<Transparency>,
 }
 
 /// Delivers one trail.
@@ -93,6 +96,7 @@ impl TrailFollower {
             None => (Trail::clone(&trail), None),
         };
         let digester = Digester::new(tools.digests.clone(), &trail);
+        let is_logged = tools.transparency.is_some();
         TrailFollower {
             name: format!("trail/{}", trail.name),
             arn,
@@ -108,7 +112,7 @@ impl TrailFollower {
             next: state.next,
             state,
             saved,
-            collection: Collection::default(),
+            collection: Collection::new(is_logged),
             again,
             closed: None,
             waiting: None,
@@ -234,7 +238,8 @@ impl TrailFollower {
                 (to, delivery_ms)
             }
         };
-        let cut = std::mem::take(&mut self.collection).cut(&self.trail, to, delivery_ms)?;
+        let next = Collection::new(self.tools.transparency.is_some());
+        let cut = std::mem::replace(&mut self.collection, next).cut(&self.trail, to, delivery_ms)?;
         self.closed = Some((cut, 0));
         self.deliver().await
     }
@@ -259,6 +264,11 @@ impl TrailFollower {
             }
         }
         let Some((cut, _)) = &self.closed else { return Ok(()) };
+        if let Some(log) = &self.tools.transparency
+            && let Some(noted) = transparency::noted(cut, &self.trail, self.state.next)
+        {
+            log.note(noted).await?;
+        }
         if let Some(delivered) = cut.delivered(&self.trail, self.state.next) {
             self.digester.note(delivered).await?;
         }

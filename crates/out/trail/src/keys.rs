@@ -14,13 +14,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use event::EventTime;
 use md5::{Digest as _, Md5};
-use registry::{Documents, Expected, Registry, RegistryError, SigningKey, Versioned};
+use registry::{Documents, Expected, LogKey, Registry, RegistryError, SigningKey, Versioned};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 mod file;
+mod log;
+
+pub(crate) use log::LogSigner;
 
 /// How long a key is valid, seconds.
 const VALIDITY: i64 = 30 * 24 * 3600;
@@ -36,6 +39,7 @@ const NONCE: usize = 12;
 #[derive(Clone)]
 pub struct SigningKeys {
     documents: Documents<SigningKey>,
+    log_keys: Documents<LogKey>,
     sealing: Arc<Zeroizing<[u8; 32]>>,
     /// Opened pairs, by fingerprint; also what makes making one the work of one at a time.
     open: Arc<Mutex<HashMap<String, Arc<KeyPair>>>>,
@@ -77,7 +81,8 @@ impl SigningKeys {
     /// [`KeyError`].
     pub fn open(registry: &Registry, path: &Path) -> Result<SigningKeys, KeyError> {
         let sealing = Arc::new(file::sealing_key(path)?);
-        Ok(SigningKeys { documents: registry.documents()?, sealing, open: Arc::default() })
+        let (documents, log_keys) = (registry.documents()?, registry.documents()?);
+        Ok(SigningKeys { documents, log_keys, sealing, open: Arc::default() })
     }
 
     /// The key for a digest of that Region whose window ends at `end`; made when there is none. Blocks: a key takes about
@@ -131,22 +136,32 @@ impl SigningKeys {
 
     fn seal(&self, pair: &KeyPair, region: &str, fingerprint: &str) -> Result<Vec<u8>, Unspecified> {
         let der: Pkcs8V1Der<'_> = pair.as_der()?;
-        // Sealing appends the tag: room for it, so that no copy of the plain key is left behind.
-        let mut sealed = Zeroizing::new(Vec::with_capacity(der.as_ref().len() + 16));
-        sealed.extend_from_slice(der.as_ref());
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.sealing[..])?;
-        let nonce = key.seal_in_place_append_tag(aad(region, fingerprint), &mut *sealed)?;
-        Ok([&nonce.as_ref()[..], &sealed].concat())
+        self.seal_bytes(der.as_ref(), aad(region, fingerprint))
     }
 
     fn unseal(&self, key: &SigningKey) -> Result<KeyPair, Unspecified> {
-        let sealed = BASE64.decode(&key.sealed_private_key).map_err(|_| Unspecified)?;
+        let der = self.unseal_bytes(&key.sealed_private_key, aad(&key.region, &key.fingerprint))?;
+        KeyPair::from_pkcs8(&der).map_err(|_| Unspecified)
+    }
+
+    fn seal_bytes(&self, plain: &[u8], aad: Aad<String>) -> Result<Vec<u8>, Unspecified> {
+        // Sealing appends the tag: room for it, so that no copy of the plain key is left behind.
+        let mut sealed = Zeroizing::new(Vec::with_capacity(plain.len() + 16));
+        sealed.extend_from_slice(plain);
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.sealing[..])?;
+        let nonce = key.seal_in_place_append_tag(aad, &mut *sealed)?;
+        Ok([&nonce.as_ref()[..], &sealed].concat())
+    }
+
+    fn unseal_bytes(&self, sealed: &str, aad: Aad<String>) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
+        let sealed = BASE64.decode(sealed).map_err(|_| Unspecified)?;
         let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or(Unspecified)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce)?;
-        let mut der = Zeroizing::new(sealed.to_vec());
+        let mut bytes = Zeroizing::new(sealed.to_vec());
         let sealing = RandomizedNonceKey::new(&AES_256_GCM, &self.sealing[..])?;
-        let plain = sealing.open_in_place(nonce, aad(&key.region, &key.fingerprint), &mut der)?;
-        KeyPair::from_pkcs8(plain).map_err(|_| Unspecified)
+        let length = sealing.open_in_place(nonce, aad, &mut bytes)?.len();
+        bytes.truncate(length);
+        Ok(bytes)
     }
 }
 

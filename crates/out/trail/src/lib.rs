@@ -13,6 +13,8 @@
 //! Digests prove what was delivered (`docs/formats/digest.md`): every hour one for each Region, signed and linked to the
 //! one before. They are made exactly once by the same means: what a round of digests covers is saved before the first is written.
 //!
+//! The transparency log proves to outsiders that nothing was left out or changed afterwards: `transparency`.
+//!
 //! Nothing is kept that cannot be rebuilt: what a follower has gathered is read again from the journal. What may be
 //! lost: a bucket that stays out of reach for 30 days (CloudTrail's own limit). What may double: files of a cut that
 //! failed half-way into one bucket before the trail was pointed at another; they are then complete in the new one.
@@ -42,6 +44,7 @@ mod rounds;
 mod router;
 mod scope;
 mod supervisor;
+pub mod transparency;
 pub mod verify;
 
 pub use bucket::s3::{S3Endpoint, S3Options};

@@ -1,5 +1,6 @@
 //! One log file: `{"Records":[…]}` in one line, compressed as it grows.
 
+use crate::transparency::leaf::EventLeaves;
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use event::{Event, EventTime};
@@ -15,6 +16,7 @@ pub struct LogFile {
     records: usize,
     size: usize,
     hash: Option<Context>,
+    leaves: Option<EventLeaves>,
     times: Option<(EventTime, EventTime)>,
 }
 
@@ -27,6 +29,8 @@ pub struct Finished {
     pub sha256: Option<[u8; 32]>,
     /// Times of its oldest and newest record; `None` without records.
     pub times: Option<(EventTime, EventTime)>,
+    /// What its records add to a transparency log, of a file that was begun with [`LogFile::logged`].
+    pub leaves: Option<EventLeaves>,
 }
 
 const HEAD: &[u8] = b"{\"Records\":[";
@@ -61,6 +65,7 @@ impl LogFile {
             records: 0,
             size: HEAD.len() + TAIL.len(),
             hash: None,
+            leaves: None,
             times: None,
         }
     }
@@ -68,6 +73,11 @@ impl LogFile {
     /// A file without records that is hashed as it is written, for a digest to list.
     pub fn hashed() -> LogFile {
         LogFile { hash: Some(Context::new(&SHA256)), ..LogFile::new() }
+    }
+
+    /// The same, whose records go to a transparency log, too.
+    pub fn logged() -> LogFile {
+        LogFile { leaves: Some(EventLeaves::default()), ..LogFile::hashed() }
     }
 
     /// Appends a record, byte for byte.
@@ -79,6 +89,9 @@ impl LogFile {
             self.waiting.push(b',');
         }
         self.waiting.extend_from_slice(event.json());
+        if let Some(leaves) = &mut self.leaves {
+            leaves.push(event.json(), event.id());
+        }
         self.records += 1;
         self.size += LogFile::growth(event);
         let time = event.time();
@@ -122,6 +135,6 @@ impl LogFile {
         self.waiting.extend_from_slice(TAIL);
         self.step()?;
         let sha256 = self.hash.and_then(|hash| hash.finish().as_ref().try_into().ok());
-        Ok(Finished { body: Bytes::from(self.encoder.finish()?), sha256, times: self.times })
+        Ok(Finished { body: Bytes::from(self.encoder.finish()?), sha256, times: self.times, leaves: self.leaves })
     }
 }

@@ -4,6 +4,7 @@ use crate::digester::{DigestTools, Digester};
 use crate::follower::{Tools, TrailFollower};
 use crate::notify::{LogsDelivery, LogsTools, Notifier, NotifyOptions, NotifyTools};
 use crate::router::{Feeds, Router};
+use crate::transparency::Transparency;
 use crate::{LogBucket, NowMs, SigningKeys, period};
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
 use registry::{DeliveryState, Documents, Registry, RegistryError, Trail, Versioned, Watch};
@@ -22,6 +23,8 @@ pub struct DeliveryOptions {
     pub digest_interval: Duration,
     /// What digests are signed with.
     pub keys: SigningKeys,
+    /// The transparency logs; `None` to keep none.
+    pub transparency: Option<Transparency>,
     /// How followers read the journal, retry and drain.
     pub follow: FollowOptions,
     /// The clock of delivery times.
@@ -109,6 +112,7 @@ impl Delivery {
             bucket,
             interval: options.interval,
             now_ms: options.now_ms,
+            transparency: options.transparency,
         };
         let changes = tools.trails.watch();
         let shared = Arc::new(Shared { tools, running: Mutex::default(), router });

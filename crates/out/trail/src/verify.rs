@@ -33,3 +33,5 @@ pub use report::{Counts, Finding, Verdict};
 pub use run::{Progress, Request, VerifyError, validate};
 pub use state::{Memory, Stretch};
 pub use walk::Chain;
+
+pub(crate) use tail::delivery_slot as delivered_at;

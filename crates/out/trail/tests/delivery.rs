@@ -78,6 +78,7 @@ impl House {
         let follow = FollowOptions { drain: Duration::from_secs(1), ..FollowOptions::default() };
         let keys = SigningKeys::open(&registry, &self.folder.path().join("digest.key")).unwrap();
         let options = DeliveryOptions {
+            transparency: None,
             interval,
             digest_interval: Duration::from_secs(3600),
             keys,

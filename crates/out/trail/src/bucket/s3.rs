@@ -49,6 +49,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most that is read of an error's body, bytes.
 const ERROR_BODY_MAX: usize = 64 * 1024;
 
+/// The largest object that is read whole, bytes: a bundle of a transparency log.
+const SMALL_MAX: usize = 17 << 20;
+
 /// What stays as it is in a path that is signed: unreserved characters and the slash.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
@@ -157,9 +160,11 @@ impl S3Endpoint {
             .method(Method::PUT)
             .uri(url)
             .header(CONTENT_TYPE, HeaderValue::from_static(headers.content_type))
-            .header(CONTENT_ENCODING, HeaderValue::from_static(headers.content_encoding))
             // The bucket policy that AWS tells people to write asks for it (§7).
             .header("x-amz-acl", HeaderValue::from_static("bucket-owner-full-control"));
+        if !headers.content_encoding.is_empty() {
+            request = request.header(CONTENT_ENCODING, HeaderValue::from_static(headers.content_encoding));
+        }
         for (name, value) in &headers.metadata {
             request = request.header(format!("x-amz-meta-{name}"), value);
         }
@@ -210,6 +215,24 @@ impl LogBucket for S3Endpoint {
                 }
                 done => done,
             }
+        })
+    }
+
+    fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, BucketError>> {
+        Box::pin(async move {
+            let response = match self.read(bucket, &format!("{bucket}/{key}"), "").await {
+                Err(BucketError::Refused { code, .. }) if code == "NoSuchKey" => return Ok(None),
+                answer => answer?,
+            };
+            let mut bytes = Vec::new();
+            let mut chunks = response.into_body().bytes_stream();
+            while let Some(chunk) = futures_util::StreamExt::next(&mut chunks).await {
+                bytes.extend_from_slice(&chunk.map_err(|error| BucketError::Unreachable(whole_cause(&error)))?);
+                if bytes.len() > SMALL_MAX {
+                    return Err(BucketError::Unreachable(format!("{key} is larger than expected")));
+                }
+            }
+            Ok(Some(Bytes::from(bytes)))
         })
     }
 }

@@ -126,6 +126,7 @@ impl House {
             notify: NotifyTools::new(&self.registry, Arc::new(Nobody), NotifyMetrics::default(), Arc::clone(&now_ms))
                 .unwrap(),
             now_ms,
+            transparency: None,
         };
         let trail = tools.trails.get(&self.arn).unwrap();
         TrailFollower::new(tools, trail, 0)

@@ -1,6 +1,7 @@
 //! What was verified before: a file that a later run goes on from.
 
 use super::check::Parsed;
+use crate::transparency::audit::AuditedLog;
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -14,6 +15,9 @@ pub struct Memory {
     pub chain: String,
     /// Stretches of digests that were verified with all their log files, newest first.
     pub stretches: Vec<Stretch>,
+    /// Transparency logs of the trail.
+    #[serde(default)]
+    pub logs: Vec<AuditedLog>,
 }
 
 /// Digests that follow one another, verified with all their log files.
@@ -86,7 +90,8 @@ impl Memory {
     /// # Errors
     /// A text for people: the file cannot be read, or is none of ours.
     pub fn load(path: &Path, chain: &str) -> Result<Memory, String> {
-        let empty = Memory { version: Memory::VERSION, chain: chain.to_owned(), stretches: Vec::new() };
+        let empty =
+            Memory { version: Memory::VERSION, chain: chain.to_owned(), stretches: Vec::new(), logs: Vec::new() };
         let text = match std::fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(empty),

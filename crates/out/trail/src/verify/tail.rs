@@ -77,7 +77,7 @@ fn missing(tail: &Tail, why: String) -> Finding {
 }
 
 /// The delivery time in a log file's name, `…_YYYYMMDDTHHmmZ_SUFFIX.json.gz`: the start of its slot.
-fn delivery_slot(key: &str) -> Option<EventTime> {
+pub(crate) fn delivery_slot(key: &str) -> Option<EventTime> {
     let (_, name) = key.rsplit_once('/')?;
     let stamp = name.rsplit('_').nth(1)?;
     let part = |from: usize, to: usize| stamp.get(from..to);

@@ -44,7 +44,7 @@ impl Chain {
     }
 
     /// The folder of its log files.
-    pub(crate) fn log_folder(&self) -> String {
+    pub fn log_folder(&self) -> String {
         self.name().folder("CloudTrail")
     }
 
