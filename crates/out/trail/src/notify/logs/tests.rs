@@ -1,5 +1,7 @@
 //! Delivery to log groups through failures and crashes, against groups that are a map.
 
+mod crashes;
+
 use super::*;
 use crate::cut::tests::trail;
 use crate::notify::LogsDelivery;
