@@ -218,6 +218,7 @@ pub(crate) fn verify(
 mod tests {
     use super::*;
     use crate::digest::compress;
+    use flate2::read::GzDecoder;
     use proptest::prelude::*;
 
     fn verdict(file: &[u8], chunk: usize, hash: &str) -> Verdict {
@@ -249,7 +250,10 @@ mod tests {
             // Behind the header, of which times and flags are nobody's business.
             let at = 10 + flip.index(file.len() - 10);
             flipped[at] ^= 0x40;
-            prop_assert_ne!(verdict(&flipped, chunk, &hash), Verdict::Valid);
+            // Bits that pad the head of a stored block mean nothing: a file may be another and hold the same.
+            let mut held = Vec::new();
+            let holds_the_same = GzDecoder::new(&flipped[..]).read_to_end(&mut held).is_ok() && held == content;
+            prop_assert!(verdict(&flipped, chunk, &hash) != Verdict::Valid || holds_the_same, "a flip at {}", at);
         }
 
         #[test]
