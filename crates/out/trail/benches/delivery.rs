@@ -20,6 +20,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
 use journal::{FollowOptions, Journal};
 use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys};
 use registry::{Expected, Registry, Trail};
@@ -38,6 +39,8 @@ const LEVEL: u32 = 2;
 const STEP: usize = 48 * 1024;
 /// Events that come at once.
 const BATCH: usize = 200;
+/// Callers who append, each the next batch when its last is on the disk.
+const CALLERS: usize = 8;
 /// Delivery that is sustained keeps up: events come no faster than they are delivered, but for so many.
 const LAG: u64 = 10_000;
 /// What is compressed into one file, bytes: a cut holds no more.
@@ -187,11 +190,19 @@ async fn deliver(events: &[Event], digested: bool) -> (Duration, usize) {
     let delivery = Delivery::start(&journal, &registry, Arc::<Files>::clone(&bucket), options).unwrap();
     let appender = journal.appender();
     let start = Instant::now();
-    for batch in events.chunks(BATCH) {
-        while journal.followers().iter().any(|follower| follower.lag > LAG) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        appender.append_all(batch.to_vec()).await.unwrap();
+    let mut appends = stream::iter(events.chunks(BATCH))
+        .map(|batch| {
+            let (journal, appender) = (&journal, &appender);
+            async move {
+                while journal.followers().iter().any(|follower| follower.lag > LAG) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                appender.append_all(batch.to_vec()).await
+            }
+        })
+        .buffer_unordered(CALLERS);
+    while let Some(appended) = appends.next().await {
+        appended.unwrap();
     }
     delivery.drain().await;
     let time = start.elapsed();
