@@ -205,17 +205,24 @@ impl Queue {
         let mut state = self.state();
         loop {
             let closing = !matches!(state.phase, Phase::Open);
+            let gather = if self.patient || state.crowd < CROWD { self.gather } else { self.gather * 2 };
+            let left = gather.saturating_sub(started.elapsed());
             let wait = if state.collecting.appends == 0 {
                 if closing {
                     return None;
                 }
-                state.wake_at = Some(1);
-                (!self.chain.is_done()).then_some(SWEEP_AFTER)
+                let sweep = (!self.chain.is_done()).then_some(SWEEP_AFTER);
+                if left.is_zero() {
+                    state.wake_at = Some(1);
+                    sweep
+                } else {
+                    // Who came first would only wake a writer that then waits for the others.
+                    state.wake_at = Some(state.crowd);
+                    Some(sweep.map_or(left, |sweep| sweep.min(left)))
+                }
             } else {
                 let ripe =
                     state.collecting.appends >= state.crowd || state.collecting.bytes.len() >= self.enough() || closing;
-                let gather = if self.patient || state.crowd < CROWD { self.gather } else { self.gather * 2 };
-                let left = gather.saturating_sub(started.elapsed());
                 if ripe || left.is_zero() {
                     break;
                 }
