@@ -109,7 +109,8 @@ def test_a_management_trail_leaves_a_service_and_reads_out(trail):
     trail.client("s3").list_objects_v2(Bucket="logs-of-writes")
     trail.client("iam").create_user(UserName="written")
     found = calls(lambda calls: ("iam", "CreateUser") in calls)
-    assert [call for call in found if call[0] != "cloudtrail"] == [("sqs", "CreateQueue"), ("iam", "CreateUser")]
+    # Files of two Regions: which comes first is left to chance.
+    assert sorted(call for call in found if call[0] != "cloudtrail") == [("iam", "CreateUser"), ("sqs", "CreateQueue")]
     calls.stop()
 
 
