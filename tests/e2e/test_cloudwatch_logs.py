@@ -244,9 +244,8 @@ def test_every_answered_call_reaches_the_group_however_often_the_process_dies(ho
         try:
             for count in range(1000):
                 name = f"killed-{number}-{count}"
-                # An answer that broke off in its body is none, though boto3 takes it for one without members.
-                if "QueueUrl" in sqs.create_queue(QueueName=name):
-                    answered.append(name)
+                sqs.create_queue(QueueName=name)
+                answered.append(name)
         except (BotoCoreError, ClientError):
             pass  # the plug was pulled
 

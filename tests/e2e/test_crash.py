@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.opentrail import ACCOUNT, client
-from harness.raw import cloudtrail_call
+from harness.raw import cloudtrail_call, json_call
 from harness.records import by_request, delivered, log_files, lookup, recorded, records_of
 
 ROUNDS = 20
@@ -90,6 +90,56 @@ def test_every_answered_call_survives_kill_9_exactly_once(house):
     ids = [record["eventID"] for record in records]
     assert len(ids) == len(set(ids))
     assert files.keys() <= history.keys()
+
+
+HELD_ROUNDS = 12
+
+
+@pytest.mark.timeout(240)
+def test_whoever_saw_a_head_finds_the_call_though_its_body_came_late(house):
+    """A client takes a head without its body for an answer: so the head waits for the record, as the body does."""
+    from harness.upstream import Stage
+
+    def in_two_pieces(wire, stage):
+        while wire.request() is not None:
+            wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n")
+            time.sleep(0.02)
+            wire.send(b"{}")
+
+    answered, dice = set(), random.Random(4780)
+    with Stage(in_two_pieces) as upstream:
+        trail = house(upstream=f"dynamodb={upstream.url}", interval="1h")
+
+        def call(number, thread):
+            connection = http.client.HTTPConnection("127.0.0.1", trail.port, timeout=10)
+            try:
+                for count in range(10_000):
+                    mark = f"round-{number}/{thread}/{count}"
+                    headers, body = json_call("dynamodb", "DynamoDB_20120810.DescribeLimits", **{"User-Agent": mark})
+                    connection.request("POST", "/", body, headers)
+                    answer = connection.getresponse()
+                    answered.add(mark)  # the head is enough
+                    assert answer.read() == b"{}"
+            except (OSError, http.client.HTTPException):
+                pass  # the plug was pulled
+            finally:
+                connection.close()
+
+        for number in range(HELD_ROUNDS):
+            trail.start()
+            threads = [threading.Thread(target=call, args=(number, thread)) for thread in range(THREADS)]
+            for thread in threads:
+                thread.start()
+            time.sleep(dice.uniform(0.2, 0.8))
+            trail.kill()
+            for thread in threads:
+                thread.join()
+        trail.start()
+    history = marks(records_of(lookup(trail.client("cloudtrail"), "EventName", "DescribeLimits")))
+    print(f"\n{len(answered)} heads seen, {len(history)} calls recorded")
+    assert len(answered) > HELD_ROUNDS * THREADS, "the plug was pulled before there was any load"
+    assert not answered - history.keys(), "its head was seen, and it is not in the history"
+    assert set(history.values()) == {1}, "in the history more than once"
 
 
 def test_sigterm_delivers_what_is_still_open(house, moto):

@@ -13,6 +13,7 @@ mod answer;
 mod buffers;
 mod connection;
 mod edge;
+mod hold;
 mod http2;
 pub(crate) mod origin;
 mod patience;

@@ -9,6 +9,8 @@ use std::ops::Range;
 
 /// More headers than any SDK sends; nginx and the AWS endpoints refuse earlier.
 const MAX_HEADERS: usize = 128;
+/// Content types whose pieces are messages: of AWS, and of WHATWG's server-sent events.
+const EVENT_STREAMS: [&[u8]; 2] = [b"application/vnd.amazon.eventstream", b"text/event-stream"];
 
 /// A request head that this proxy will not pass on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -162,6 +164,17 @@ impl ResponseHead {
             keep_alive: facts.keep_alive(minor) && framing != Framing::UntilClose,
             raw: Bytes::copy_from_slice(&input[..len]),
         }))
+    }
+
+    /// Whether the body is a stream of events that somebody waits for one by one.
+    pub(crate) fn is_event_stream(&self) -> bool {
+        let mut headers = self.headers.iter().map(|(name, value)| (text(&self.raw, name), slice(&self.raw, value)));
+        let content_type = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        content_type.is_some_and(|(_, value)| {
+            EVENT_STREAMS.iter().any(|stream| {
+                value.trim_ascii_start().get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream))
+            })
+        })
     }
 
     /// Length of the head on the wire.

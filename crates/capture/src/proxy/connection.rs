@@ -3,7 +3,7 @@
 use super::answer::Refusal;
 use super::edge::Worker;
 use super::patience::{ClientLimits, Silence};
-use super::recording::{Answered, Passed, Peer, Receipt};
+use super::recording::{Answered, Audit, Passed, Peer, Receipt};
 use super::relay::{Ended, Relay};
 use super::routes::Destination;
 use super::tee::Tee;
@@ -174,6 +174,7 @@ where
         };
         let mut relay = Relay::new(client, &mut upstream, inbound, head, opened.request_body(), &keep_response);
         relay.client_stall = worker.client_stall;
+        relay.holding = worker.recording.audit == Audit::FailClosed;
         let ended = relay.run().await;
         let mut cut_by_reset = false;
         let failure = match ended {

@@ -2,12 +2,13 @@
 //!
 //! What the client sent is written to the upstream as it came, and what the upstream answers is written to the client
 //! as it came: heads, chunk sizes, trailers and all. The relay only follows the framing to know where each message
-//! ends. When the response is complete its last bytes are *held*: the caller lets them go once the record is durable
-//! (`design.md`, "The rules of recording"). One task drives both directions, so that an early answer, an
+//! ends. When the response is complete its last bytes are *held*, and of a small one all bytes (`hold.rs`): the caller
+//! lets them go once the record is durable. One task drives both directions, so that an early answer, an
 //! `Expect: 100-continue` or a stream in each direction pass as they would without us.
 
 use super::buffers;
 use super::connection::Client;
+use super::hold::Hold;
 use super::tee::Tee;
 use crate::http1::{RequestHead, ResponseHead};
 use crate::{Keep, http1::Framing};
@@ -76,8 +77,11 @@ pub(super) struct Relay<'c, C, U> {
     /// Where the next response head begins, before a final one has been read.
     head_at: usize,
     any_answer: bool,
-    /// Something of the answer has reached the client.
+    /// Something of the answer has reached the client, of its final head or its body.
     answering: bool,
+    /// Whether a beginning of the answer may wait for the record, and what of it does (`fail-closed`).
+    pub(super) holding: bool,
+    hold: Hold,
     to_head: bool,
     pub(super) response: Option<ResponseHead>,
     response_framing: Framing,
@@ -119,6 +123,8 @@ where
             head_at: 0,
             any_answer: false,
             answering: false,
+            holding: false,
+            hold: Hold::End,
             to_head: head.method() == "HEAD",
             response: None,
             response_framing: Framing::Done,
@@ -250,6 +256,9 @@ where
                 if self.request_read() && self.client.poll_gone(cx).is_ready() {
                     return Poll::Ready(Ended::ClientGone { reset: true });
                 }
+                if self.hold.poll_over(cx).is_ready() {
+                    continue;
+                }
                 return self.poll_stall(cx);
             }
             self.stall = None;
@@ -311,15 +320,21 @@ where
         }
     }
 
-    /// Writes what may go: everything accepted, except what completes the response.
+    /// Writes what may go: everything accepted, except what completes the response, and what is held.
     fn poll_send_response(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.is_held() {
+            return Poll::Pending;
+        }
         let mut moved = false;
         while self.outbound_written < self.outbound_accepted {
             let waiting = &self.outbound[self.outbound_written..self.outbound_accepted];
             match Pin::new(&mut *self.client).poll_write(cx, waiting) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(written)) => {
-                    (self.outbound_written, self.answering) = (self.outbound_written + written, true)
+                    self.outbound_written += written;
+                    if self.response.is_some() {
+                        (self.answering, self.hold) = (true, Hold::End);
+                    }
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return if moved { Poll::Ready(Ok(true)) } else { Poll::Pending },
@@ -341,8 +356,13 @@ where
         if self.outbound.len() - self.outbound_written >= HIGH_WATER {
             return Poll::Pending;
         }
-        let streaming = self.response.is_some();
-        self.outbound.reserve(if streaming { STREAM_READ_BYTES } else { READ_BYTES });
+        let room = match (&self.response, self.response_framing) {
+            (None, _) => READ_BYTES,
+            // The end of a small answer: it has the room that its head left.
+            (Some(_), Framing::Length(left)) if left < READ_BYTES as u64 => left as usize,
+            (Some(_), _) => STREAM_READ_BYTES,
+        };
+        self.outbound.reserve(room);
         match ready!(pin!(self.upstream.read_buf(&mut self.outbound)).poll(cx)) {
             Ok(0) => Poll::Ready(Err(self.upstream_closed())),
             Err(error) => Poll::Ready(Err(match self.response {
@@ -381,6 +401,9 @@ where
                     self.outbound_accepted = self.head_at;
                     if head.status >= 200 || head.status == 101 {
                         self.response_framing = head.framing;
+                        if self.holding {
+                            self.hold = Hold::of(&head, self.head_at, !self.request_framing.is_done());
+                        }
                         self.response_body = Tee::new((self.keep_response)(head.status));
                         self.response = Some(head);
                     }
@@ -402,11 +425,16 @@ where
         self.response_framing.is_done().then_some(Ended::Complete)
     }
 
+    /// Whether what has been read of the answer waits for its record. Nothing of it has been written then.
+    fn is_held(&self) -> bool {
+        self.hold.holds(self.outbound.len())
+    }
+
     /// Nothing moves: if it is the client that keeps us waiting, it has a limited time.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         // What has been read and waits to be written is the upstream's to take.
         let to_be_sent = !self.request_framing.is_done() && self.inbound_written == self.inbound_accepted;
-        let to_be_taken = self.outbound_written < self.outbound_accepted;
+        let to_be_taken = self.outbound_written < self.outbound_accepted && !self.is_held();
         if !to_be_sent && !to_be_taken {
             return Poll::Pending;
         }

@@ -87,7 +87,7 @@ async fn a_stream_reset_while_the_upstream_thinks_is_noticed_at_once() {
 async fn a_stream_reset_in_its_answer_ends_the_upstreams_work() {
     let stage = Stage::playing(|wire, saw| {
         head(wire);
-        say(wire, b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbeginning");
+        say(wire, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nbeginning");
         saw(ending(wire).1);
     });
     let house = House::before(stage.address, Plan::default());
@@ -164,4 +164,23 @@ async fn a_client_whose_streams_stand_still_is_given_up_stream_by_stream() {
     assert!(ended.is_err() || ended.unwrap().status().is_server_error());
     assert_eq!(seen(&stage).await, "close");
     assert_eq!(house.record("PutBucketTagging")["errorCode"], "RequestTimeout");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_answer_waits_whole_for_its_record() {
+    let stage = Stage::playing(|wire, saw| {
+        head(wire);
+        say(wire, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+        saw("answered");
+        std::thread::sleep(Duration::from_millis(500));
+        say(wire, b"ok");
+    });
+    let house = House::before(stage.address, Plan::default());
+    let mut sender = connect(&house).await;
+    let mut answer = tokio::spawn(sender.send_request(ask("GET", "/bucket?versioning", "s3", full(""))));
+    assert_eq!(seen(&stage).await, "answered");
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut answer).await.is_err(), "not even its head");
+    let answer = answer.await.unwrap().unwrap();
+    assert_eq!(house.records().len(), 1);
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
 }

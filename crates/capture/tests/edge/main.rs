@@ -2,6 +2,7 @@
 //! record says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
 
+mod held;
 mod house;
 mod http1;
 mod http2;
