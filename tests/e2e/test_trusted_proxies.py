@@ -22,13 +22,26 @@ def open_to_all(house):
     return house().start()
 
 
+ENDPOINT = "vpce-08d2bf15fac5001c9"
+
+
+def through_endpoint(value):
+    """What a Network Load Balancer says of a call through a VPC endpoint: BINARY with TLVs behind the addresses."""
+    crc, aws = struct.pack("!BHI", 0x03, 4, 0), struct.pack("!BH", 0xEA, len(value)) + value
+    return BINARY[:14] + struct.pack("!H", 12 + len(crc) + len(aws)) + BINARY[16:] + crc + aws
+
+
 def source_of(trail, agent, preamble=b"", **more):
+    return record_of(trail, agent, preamble, **more)["sourceIPAddress"]
+
+
+def record_of(trail, agent, preamble=b"", **more):
     headers, body = cloudtrail_call("ListTrails", **{"User-Agent": agent, **more})
     with Talk(trail.port) as talk:
         talk.say(preamble + head("POST", "/", {"Host": "x", **headers, "Content-Length": len(body)}) + body)
         status, _, _ = talk.response()
     assert status == 200
-    return recorded(trail.client("cloudtrail"), "ListTrails", lambda record: record["userAgent"] == agent)["sourceIPAddress"]
+    return recorded(trail.client("cloudtrail"), "ListTrails", lambda record: record["userAgent"] == agent)
 
 
 def test_a_trusted_proxy_tells_who_called(behind):
@@ -38,6 +51,18 @@ def test_a_trusted_proxy_tells_who_called(behind):
 def test_both_versions_of_the_proxy_protocol_tell_who_called(behind):
     assert source_of(behind, "line/1", f"PROXY TCP4 {CALLER} 203.0.113.9 40000 443\r\n".encode()) == CALLER
     assert source_of(behind, "binary/1", BINARY) == CALLER
+
+
+def test_a_load_balancer_tells_through_which_vpc_endpoint_a_call_came(behind):
+    record = record_of(behind, "endpoint/1", through_endpoint(b"\x01" + ENDPOINT.encode()))
+    assert (record["sourceIPAddress"], record["vpcEndpointId"]) == (CALLER, ENDPOINT)
+    members = list(record)
+    at = members.index("vpcEndpointId")
+    assert members[at - 1 : at + 2] == ["recipientAccountId", "vpcEndpointId", "eventCategory"]
+    assert "vpcEndpointAccountId" not in record, "nobody said whose it is"
+    for agent, value in (("endpoint/2", b'\x01vpce-"},{"'), ("endpoint/3", b"\x02" + ENDPOINT.encode())):
+        record = record_of(behind, agent, through_endpoint(value))
+        assert record["sourceIPAddress"] == CALLER and "vpcEndpointId" not in record
 
 
 def test_without_a_word_it_is_the_proxy_itself(behind):

@@ -228,6 +228,9 @@ impl Record<'_> {
         if let Some((shared, _)) = self.shared {
             out.text_member("sharedEventID", shared.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
         }
+        if let Some(endpoint) = self.exchange.vpc_endpoint {
+            out.text_member("vpcEndpointId", endpoint);
+        }
         out.text_member("eventCategory", if self.call.data.is_none() { "Management" } else { "Data" });
         self.tls(&mut out);
         out.close_object();

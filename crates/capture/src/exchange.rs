@@ -15,6 +15,8 @@ pub struct Exchange<'a> {
     pub response: Option<Response<'a>>,
     /// Who connected (after trusted proxies): `sourceIPAddress`.
     pub client: IpAddr,
+    /// The VPC endpoint through which it connected, `vpce-…`, where a trusted proxy names one: `vpcEndpointId`.
+    pub vpc_endpoint: Option<&'a str>,
     /// The client's TLS connection; `None` for plain HTTP.
     pub tls: Option<&'a TlsDetails>,
     /// When the response was complete: `eventTime` (`reference/event-record.md` §1).

@@ -6,7 +6,7 @@ mod scene;
 
 use event::EventTime;
 use opentrail_capture::{Failure, Identities, Keep, Reason, TlsDetails, Verdict};
-use scene::{ALICE, NOW, Scene, recorder, recorder_of, recorder_with_memory};
+use scene::{ACCOUNT, ALICE, NOW, Scene, recorder, recorder_of, recorder_with_memory};
 use serde_json::{Value, json};
 
 fn at<'v>(record: &'v Value, pointer: &str) -> &'v Value {
@@ -543,4 +543,19 @@ fn no_caller_can_name_another_bucket_in_the_record_than_the_one_it_asked() {
     let record =
         Scene::signed("PUT", "/secret?tagging", "s3").body("<bucketName>public</bucketName>").record(&recorder());
     assert_eq!(at(&record, "/requestParameters/bucketName"), "secret");
+}
+
+#[test]
+fn the_vpc_endpoint_stands_between_the_recipient_and_the_category() {
+    let call = || Scene::json("sqs", "AmazonSQS.CreateQueue", r#"{"QueueName":"orders"}"#);
+    let members = |scene: Scene| {
+        let Verdict::Record(records) = scene.play(&recorder()) else { panic!("a record") };
+        let text = std::str::from_utf8(records[0].json()).unwrap().to_owned();
+        text[text.find("\"recipientAccountId\"").unwrap()..].to_owned()
+    };
+    let through = Scene { vpc_endpoint: Some("vpce-08d2bf15fac5001c9"), ..call() };
+    let category = r#""eventCategory":"Management"}"#;
+    let account = format!(r#""recipientAccountId":"{ACCOUNT}","#);
+    assert_eq!(members(through), format!(r#"{account}"vpcEndpointId":"vpce-08d2bf15fac5001c9",{category}"#));
+    assert_eq!(members(call()), format!("{account}{category}"));
 }

@@ -198,6 +198,7 @@ fn exchange<'a>(request: Request<'a>, request_body: Captured<'a>, response: Opti
         request_body,
         response,
         client: [198, 51, 100, 7].into(),
+        vpc_endpoint: Some("vpce-08d2bf15fac5001c9"),
         tls: None,
         completed: EventTime(1_768_471_323),
         failure: None,

@@ -76,9 +76,14 @@ fn fed(mut framing: Framing, pieces: &[&[u8]]) -> Result<(Vec<u8>, usize, bool),
 /// longer than what came, is the same whatever stands behind it, and is not taken before it is whole; the caller is the
 /// proxy or is named.
 pub fn preamble(input: &[u8]) {
-    if let Preamble::Header { len, caller } = read_preamble(input) {
+    if let Preamble::Header { len, origin } = read_preamble(input) {
         assert!((1..=input.len()).contains(&len));
-        assert_eq!(read_preamble(&input[..len]), Preamble::Header { len, caller });
+        if let Some(endpoint) = &origin.vpc_endpoint {
+            let digits = endpoint.strip_prefix("vpce-").expect("an endpoint's id");
+            assert!(origin.caller.is_some() && endpoint.len() <= 64);
+            assert!(digits.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+        }
+        assert_eq!(read_preamble(&input[..len]), Preamble::Header { len, origin });
         assert_eq!(read_preamble(&input[..len - 1]), Preamble::Incomplete);
         assert_eq!(read_preamble(&input[..len / 2]), Preamble::Incomplete);
     }
@@ -111,6 +116,7 @@ pub fn conversation(input: &[u8]) {
                 request_body: Captured { bytes: &request_body.0, total: request_body.1 },
                 response,
                 client: [198, 51, 100, 7].into(),
+                vpc_endpoint: None,
                 tls: None,
                 completed: EventTime(1_768_471_323),
                 failure: failure.get(usize::from(*fate % 8)).copied(),

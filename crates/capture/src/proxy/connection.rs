@@ -138,7 +138,7 @@ fn forwarded_peer(head: &RequestHead, peer: &Peer, worker: &Worker) -> Option<Pe
         .map(|(_, value)| value)
         .collect();
     let address = worker.trusted_proxies.caller(peer.address, lines.into_iter());
-    (address != peer.address).then(|| Peer { address, tls: peer.tls.clone() })
+    (address != peer.address).then(|| Peer { address, ..peer.clone() })
 }
 
 /// Carries one exchange to an upstream and back.

@@ -2,7 +2,7 @@
 
 use super::connection;
 use super::http2;
-use super::origin::{self, Preamble, TrustedProxies};
+use super::origin::{self, Origin, Preamble, TrustedProxies};
 use super::patience::ClientLimits;
 use super::recording::{Audit, Peer, Recording};
 use super::routes::Routes;
@@ -248,10 +248,13 @@ impl Worker {
         acceptor: Option<TlsAcceptor>,
         idle: &AtomicBool,
     ) {
-        let mut address = address.ip().to_canonical();
+        let (mut address, mut vpc_endpoint) = (address.ip().to_canonical(), None);
         if self.trusted_proxies.trusts(address) {
             match tokio::time::timeout(HANDSHAKE_TIMEOUT, read_preamble(&mut stream)).await {
-                Ok(Ok(caller)) => address = caller.unwrap_or(address),
+                Ok(Ok(origin)) => {
+                    address = origin.caller.unwrap_or(address);
+                    vpc_endpoint = origin.vpc_endpoint;
+                }
                 _ => {
                     self.recording.metrics.bad_requests.inc();
                     return;
@@ -259,7 +262,7 @@ impl Worker {
             }
         }
         let Some(acceptor) = acceptor else {
-            let peer = Peer { address, tls: None };
+            let peer = Peer { address, vpc_endpoint, tls: None };
             return self.speak(stream, peer, false, idle).await;
         };
         let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await else {
@@ -268,7 +271,7 @@ impl Worker {
         };
         let session = stream.get_ref().1;
         let is_http2 = session.alpn_protocol() == Some(b"h2");
-        let peer = Peer { address, tls: Some(tls_details(session)) };
+        let peer = Peer { address, vpc_endpoint, tls: Some(tls_details(session)) };
         self.speak(stream, peer, is_http2, idle).await;
     }
 
@@ -285,20 +288,20 @@ impl Worker {
     }
 }
 
-/// Takes the PROXY header, if there is one, off the beginning of a connection; the caller's address, if it gives one.
-async fn read_preamble(stream: &mut TcpStream) -> io::Result<Option<std::net::IpAddr>> {
+/// Takes the PROXY header, if there is one, off the beginning of a connection; what it says.
+async fn read_preamble(stream: &mut TcpStream) -> io::Result<Origin> {
     let mut bytes = vec![0u8; origin::HEADER_MAX_BYTES];
     let mut seen = 0;
     loop {
         let peeked = stream.peek(&mut bytes).await?;
         match origin::preamble(&bytes[..peeked]) {
-            Preamble::None => return Ok(None),
-            Preamble::Header { len, caller } => {
+            Preamble::None => return Ok(Origin::default()),
+            Preamble::Header { len, origin } => {
                 tokio::io::AsyncReadExt::read_exact(stream, &mut bytes[..len]).await?;
-                return Ok(caller);
+                return Ok(origin);
             }
             // A proxy that only tries whether the port is open says nothing and closes.
-            Preamble::Incomplete if peeked == 0 => return Ok(None),
+            Preamble::Incomplete if peeked == 0 => return Ok(Origin::default()),
             Preamble::Incomplete if peeked < bytes.len() => {
                 // Peeking again would not wait: the bytes that are there stay there.
                 if peeked == seen {

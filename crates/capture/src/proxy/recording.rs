@@ -32,6 +32,8 @@ pub(super) struct Recording {
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     pub(super) address: IpAddr,
+    /// The VPC endpoint through which it came, where a trusted proxy names one.
+    pub(super) vpc_endpoint: Option<Arc<str>>,
     pub(super) tls: Option<TlsDetails>,
 }
 
@@ -140,6 +142,7 @@ impl Recording {
                         body: answered.body,
                     }),
                     client: passed.peer.address,
+                    vpc_endpoint: passed.peer.vpc_endpoint.as_deref(),
                     tls: passed.peer.tls.as_ref(),
                     completed: now(),
                     failure: passed.failure,

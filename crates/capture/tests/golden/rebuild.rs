@@ -455,6 +455,7 @@ impl Replay {
                     total: self.answer_total.max(self.answer.len() as u64),
                 },
             }),
+            vpc_endpoint: None,
             client: self.client.parse().unwrap_or(std::net::IpAddr::from([0, 0, 0, 0])),
             tls: self.tls.as_ref(),
             completed: self.time,

@@ -30,6 +30,7 @@ pub(crate) struct Scene {
     pub(crate) answer_headers: Vec<(String, Vec<u8>)>,
     pub(crate) answer: Vec<u8>,
     pub(crate) answer_total: Option<u64>,
+    pub(crate) vpc_endpoint: Option<&'static str>,
     pub(crate) tls: Option<TlsDetails>,
     pub(crate) failure: Option<Failure>,
 }
@@ -49,6 +50,7 @@ impl Scene {
             answer_headers: vec![("x-amzn-requestid".into(), b"request-1".to_vec())],
             answer: Vec::new(),
             answer_total: None,
+            vpc_endpoint: None,
             tls: None,
             failure: None,
         }
@@ -125,6 +127,7 @@ impl Scene {
                     body: Captured { bytes: &answer, total: self.answer_total.unwrap_or(self.answer.len() as u64) },
                 }),
                 client: [198, 51, 100, 7].into(),
+                vpc_endpoint: self.vpc_endpoint,
                 tls: self.tls.as_ref(),
                 completed: NOW,
                 failure: self.failure,
