@@ -8,8 +8,7 @@ pub fn scan(input: &[u8]) {
     let Ok(event) = Event::from_json(Bytes::copy_from_slice(input)) else { return };
     assert_eq!(event.json(), input);
     ask_everything(&event);
-    let mut stored = Vec::new();
-    event.head().encode(&mut stored);
+    let stored = event.head().encode();
     let again = Event::from_stored(&stored, event.json()).expect("a head that was just written");
     assert_eq!(again.head(), event.head());
 }
@@ -22,8 +21,7 @@ pub fn head(input: &[u8]) {
     let (stored, json) = rest.split_at(len);
     let Ok(event) = Event::from_stored(stored, json) else { return };
     ask_everything(&event);
-    let mut written = Vec::new();
-    event.head().encode(&mut written);
+    let written = event.head().encode();
     let again = Event::from_stored(&written, event.json()).expect("a head that was just written");
     assert_eq!(again.head(), event.head());
 }

@@ -116,12 +116,16 @@ pub enum HeadError {
     Misfit,
 }
 
+/// A head as it is stored: all but those with many resources or escapes need no heap.
+pub type StoredHead = SmallVec<[u8; 192]>;
+
 /// The version byte of the stored form (`docs/formats/event-head.md`).
 const VERSION: u8 = 1;
 
 impl Head {
-    /// Appends the stored form to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// The stored form.
+    pub fn encode(&self) -> StoredHead {
+        let out = &mut StoredHead::new();
         let tri = |value: Option<bool>| value.map_or(0u8, |flag| 1 + u8::from(flag));
         out.push(VERSION);
         out.push(self.category as u8);
@@ -137,6 +141,7 @@ impl Head {
         }
         put(out, self.side.len() as u32);
         out.extend_from_slice(self.side.as_bytes());
+        std::mem::take(out)
     }
 
     /// Reads a stored head that belongs to a record of `json_len` bytes.
@@ -174,7 +179,7 @@ impl Head {
     }
 }
 
-fn put(out: &mut Vec<u8>, mut value: u32) {
+fn put(out: &mut StoredHead, mut value: u32) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -182,7 +187,7 @@ fn put(out: &mut Vec<u8>, mut value: u32) {
     out.push(value as u8);
 }
 
-fn put_span(out: &mut Vec<u8>, span: Span) {
+fn put_span(out: &mut StoredHead, span: Span) {
     put(out, span.tagged_len);
     if span.tagged_len & 1 == 1 {
         put(out, span.start);

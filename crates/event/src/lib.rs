@@ -20,7 +20,7 @@ mod time;
 pub use category::Category;
 pub use escape::first_to_escape;
 pub use event::{Event, EventError, Resource};
-pub use head::{Field, Head, HeadError};
+pub use head::{Field, Head, HeadError, StoredHead};
 pub use identity::{
     Identity, IdentityType, InScopeOf, InvokedByDelegate, OnBehalfOf, SessionAttributes, SessionContext, SessionIssuer,
     WebIdFederationData,

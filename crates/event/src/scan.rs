@@ -348,8 +348,7 @@ mod tests {
     #[test]
     fn a_stored_head_reads_back_the_same() {
         let first = event(RECORD);
-        let mut stored = Vec::new();
-        first.head().encode(&mut stored);
+        let stored = first.head().encode();
         let second = Event::from_stored(&stored, first.json()).unwrap();
         assert_eq!(first.head(), second.head());
         for cut in 0..stored.len() {

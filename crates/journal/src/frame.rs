@@ -1,7 +1,7 @@
 //! The bytes of a segment: its header and its frames (`docs/formats/journal-segment.md`). Pure.
 
 use crate::{Entry, Seq};
-use event::{Event, HeadError};
+use event::{Event, HeadError, StoredHead};
 
 /// The version of the form that is written, and the only one that is read.
 pub(crate) const VERSION: u32 = 1;
@@ -147,14 +147,13 @@ impl Frame<'_> {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) event: Event,
-    head: Vec<u8>,
+    head: StoredHead,
     content_sum: u32,
 }
 
 impl Prepared {
     pub(crate) fn new(event: Event) -> Prepared {
-        let mut head = Vec::with_capacity(192);
-        event.head().encode(&mut head);
+        let head = event.head().encode();
         let content_sum = crc32c::crc32c_append(crc32c::crc32c(&head), event.json());
         Prepared { event, head, content_sum }
     }

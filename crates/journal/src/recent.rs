@@ -52,7 +52,8 @@ impl Recent {
     /// Entries from `from` on; `None` when the first of them is not (or no longer) here.
     pub(crate) fn read(&self, from: u64, limit: ReadLimit) -> Option<Vec<Entry>> {
         let batches = self.batches(from, limit)?;
-        let mut out = Vec::new();
+        let held: usize = batches.iter().map(|batch| batch.len()).sum();
+        let mut out = Vec::with_capacity(held.min(limit.max_entries.max(1)));
         let mut bytes = 0;
         for batch in &batches {
             let skip = batch.first().map_or(0, |first| from.saturating_sub(first.seq.0)) as usize;

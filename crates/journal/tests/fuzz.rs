@@ -60,8 +60,7 @@ proptest! {
         record in 0usize..4, edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), cut in 0usize..2000,
     ) {
         let json = Bytes::from_static(RECORDS.lines().nth(record).unwrap_or_default().as_bytes());
-        let mut head = Vec::new();
-        Event::from_json(json.clone()).unwrap().head().encode(&mut head);
+        let mut head = Event::from_json(json.clone()).unwrap().head().encode();
         for (at, new) in edits {
             let at = at.index(head.len());
             head[at] = new;

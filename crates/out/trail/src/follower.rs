@@ -24,6 +24,10 @@ const REDELIVERY_MS: u64 = 30 * 24 * 3600 * 1000;
 /// How often the position of a trail is saved for which nothing comes: the journal keeps what stands behind it.
 const POSITION_EVERY: Duration = Duration::from_secs(300);
 
+/// How much a follower takes before others have their turn, bytes: where there are few threads, the router must find in
+/// memory what comes meanwhile.
+const TURN_BYTES: usize = 1 << 20;
+
 /// What a follower works with.
 #[derive(Clone)]
 pub(crate) struct Tools {
@@ -377,7 +381,13 @@ impl Follower for TrailFollower {
         if !self.is_live && self.again.is_none() {
             self.look_at_trail().await?;
         }
+        let mut taken = 0;
         for entry in batch {
+            if taken > TURN_BYTES {
+                taken = 0;
+                tokio::task::yield_now().await;
+            }
+            taken += entry.event.json().len();
             // After an error the same batch comes again; what was taken from it stays taken.
             if entry.seq.0 < self.next {
                 continue;

@@ -22,6 +22,9 @@ use tokio::sync::Notify;
 /// The most that all feeds hold together, bytes of records.
 const HELD_BYTES_MAX: usize = 32 << 20;
 
+/// The most entries that an emptied feed keeps room for: 24 bytes each.
+const SPARE_ENTRIES_MAX: usize = 1024;
+
 /// All feeds. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Feeds(Arc<Mutex<Table>>);
@@ -228,7 +231,9 @@ impl Table {
             return Look::Direct(None);
         }
         self.held_bytes -= std::mem::take(&mut feed.held_bytes);
-        let entries = std::mem::take(&mut feed.picked).into();
+        // As much is likely to come again.
+        let next = VecDeque::with_capacity(feed.picked.len().min(SPARE_ENTRIES_MAX));
+        let entries = std::mem::replace(&mut feed.picked, next).into();
         Look::Picked { entries, turns: std::mem::take(&mut feed.turns), to: routed_to }
     }
 
