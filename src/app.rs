@@ -3,6 +3,7 @@
 use crate::config::{Auth, Config};
 use crate::first_start;
 use crate::identities::HouseIdentities;
+use crate::network_activity::NetworkActivity;
 use crate::notify::Notified;
 use crate::objects::{self, Buckets, TrailBuckets, UpstreamKms};
 use crate::pages::{HouseVitals, Logs, Pages};
@@ -182,6 +183,7 @@ impl App {
         };
 
         // The door.
+        let network_activity = NetworkActivity::of(&registry)?;
         let recorder = Recorder::new(
             aws::Catalog::embedded(),
             RecorderConfig {
@@ -192,7 +194,8 @@ impl App {
             identities,
             || uuid::Uuid::new_v4().as_u128(),
         )
-        .with_s3_domains(config.s3_domains());
+        .with_s3_domains(config.s3_domains())
+        .with_network_activity(move || network_activity.is_selected());
         let recorder = match config.organization.clone() {
             Some(organization) => recorder.with_members(move |account| organization.has(account)),
             None => recorder,

@@ -8,6 +8,7 @@ mod identities;
 mod identity_file;
 #[cfg(feature = "lake")]
 mod lake;
+mod network_activity;
 mod notify;
 mod objects;
 mod pages;

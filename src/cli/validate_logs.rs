@@ -123,7 +123,7 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
         trail: (home_account, chain.home_region.clone(), chain.trail.clone()),
         start,
         end,
-        digests: Listed { folder: chain.log_folder(), ..Listed::default() },
+        digests: Listed { folders: chain.log_folders().into(), ..Listed::default() },
         memory: memory.logs.clone(),
         parallel,
     };

@@ -3,6 +3,7 @@
 mod accounts;
 mod additional;
 mod deleted;
+mod network_activity;
 
 use crate::call::{self, Call};
 use crate::compose::deleted::DeletedKey;
@@ -56,6 +57,8 @@ struct Record<'e> {
     shared: Option<(uuid::Uuid, Side)>,
     /// The key that this record is about, of the many that one call deletes.
     deleted: Option<&'e DeletedKey<'e>>,
+    /// The VPC endpoint that this record is about, beside the record of the call.
+    endpoint: Option<&'e str>,
 }
 
 /// Whose copy of the record of a cross-account action (`reference/event-record.md` §6.2).
@@ -133,11 +136,13 @@ impl Record<'_> {
             recipient: recorder.account_of(identity),
             shared: None,
             deleted: None,
+            endpoint: None,
         };
         let mut records = Records { events: Vec::with_capacity(1), reduced: 0 };
         let owner = caller.known().and_then(|caller| record.owner(caller));
         record.copies(owner.as_deref(), &mut records)?;
         record.of_each_key(owner.as_deref(), &mut records)?;
+        record.through_endpoint(&mut records)?;
         Ok(records)
     }
 
@@ -194,10 +199,14 @@ impl Record<'_> {
     }
 
     fn write(&self, id: uuid::Uuid, extent: Extent) -> String {
+        if let Some(endpoint) = self.endpoint {
+            return self.write_network_activity(id, endpoint);
+        }
         let mut out = Json::with_capacity(2048);
         out.open_object();
         out.text_member("eventVersion", EVENT_VERSION);
         self.head(&mut out);
+        self.agent(&mut out);
         self.failure(&mut out);
         match extent {
             Extent::Whole => {
@@ -252,6 +261,9 @@ impl Record<'_> {
         let left = place.len();
         let address = short.len() - left;
         out.text_member("sourceIPAddress", text(&short, address));
+    }
+
+    fn agent(&self, out: &mut Json) {
         if let Some(agent) = self.exchange.request.headers.get("user-agent") {
             if self.call.is_s3() {
                 out.text_member("userAgent", limits::text(&format!("[{agent}]")));

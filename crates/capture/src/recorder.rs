@@ -32,10 +32,13 @@ pub struct Recorder {
     s3_domains: Domains,
     /// Which other accounts live in this house, if any do.
     members: Option<Members>,
+    /// Whether anybody wants network activity events.
+    network_activity: Option<Wanted>,
 }
 
 /// Whether an account is a member of the house's organization.
 type Members = Box<dyn Fn(&str) -> bool + Send + Sync>;
+type Wanted = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl Recorder {
     /// A recorder. `random` gives 128 random bits for each id; tests pass a counter.
@@ -52,6 +55,7 @@ impl Recorder {
             random: Box::new(random),
             s3_domains: Domains::default(),
             members: None,
+            network_activity: None,
         }
     }
 
@@ -67,6 +71,18 @@ impl Recorder {
     #[must_use]
     pub fn with_members(self, members: impl Fn(&str) -> bool + Send + Sync + 'static) -> Recorder {
         Recorder { members: Some(Box::new(members)), ..self }
+    }
+
+    /// The same recorder, that records calls through VPC endpoints as network activity, too, while `is_wanted`. It is asked for
+    /// these calls only. Without it, none are.
+    #[must_use]
+    pub fn with_network_activity(self, is_wanted: impl Fn() -> bool + Send + Sync + 'static) -> Recorder {
+        Recorder { network_activity: Some(Box::new(is_wanted)), ..self }
+    }
+
+    /// Whether calls to that source that come through a VPC endpoint are recorded as network activity, too.
+    pub(crate) fn has_network_activity(&self, source: &str) -> bool {
+        event::has_network_activity(source) && self.network_activity.as_ref().is_some_and(|is_wanted| is_wanted())
     }
 
     /// The account in which a caller's calls take place.

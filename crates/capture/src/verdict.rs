@@ -12,7 +12,8 @@ pub enum Verdict {
     Unrecorded(Reason),
 }
 
-/// The records of one exchange, in order; never empty (`DeleteObjects` gives one more for each key). Reads like the list.
+/// The records of one exchange, in order; never empty (`DeleteObjects` gives one more for each key, a VPC endpoint one more for
+/// its owner). Reads like the list.
 #[derive(Debug, Clone, Default)]
 pub struct Records {
     /// The records.

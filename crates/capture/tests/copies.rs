@@ -174,3 +174,19 @@ fn within_one_account_and_where_an_account_is_not_certain_there_is_one_record() 
         assert_eq!(records[0].get("sharedEventID"), None);
     }
 }
+
+#[test]
+fn the_owner_of_an_endpoint_does_not_hear_who_in_another_account_came_through_it() {
+    let recorder = two_accounts().with_network_activity(|| true);
+    let call = Scene::unsigned("POST", "/").by(BOB, "sqs").header("x-amz-target", "AmazonSQS.ListQueues").body("{}");
+    let call = call.header("content-type", "application/x-amz-json-1.0");
+    let records = Scene { vpc_endpoint: Some("vpce-08d2bf15fac5001c9"), ..call }.records(&recorder);
+    let [call, activity] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(at(call, "/userIdentity/userName"), "bob");
+    assert_eq!(at(activity, "/eventCategory"), "NetworkActivity");
+    assert_eq!(
+        at(activity, "/userIdentity"),
+        &json!({"type":"AWSAccount","principalId":"AIDAEXAMPLEBOB0000001","accountId":OTHER})
+    );
+    assert_eq!(at(activity, "/recipientAccountId"), ACCOUNT);
+}

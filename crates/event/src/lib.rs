@@ -27,6 +27,6 @@ pub use identity::{
 };
 pub use selector::{
     AdvancedEventSelector, DataResource, EventSelector, FieldSelector, Matcher, Operators, ReadWriteType,
-    SelectorError, SelectorField, Selectors, Union,
+    SelectorError, SelectorField, Selectors, Union, has_network_activity,
 };
 pub use time::EventTime;

@@ -16,6 +16,7 @@ mod union;
 
 pub use check::SelectorError;
 pub use matcher::Matcher;
+pub use tables::has_network_activity;
 pub use union::Union;
 
 use serde::{Deserialize, Serialize};
@@ -259,6 +260,16 @@ impl Selectors {
                     })
                 }
             }),
+        }
+    }
+
+    /// Whether any network activity events are selected.
+    pub fn select_network_activity(&self) -> bool {
+        match self {
+            Selectors::Basic(_) => false,
+            Selectors::Advanced(selectors) => {
+                selectors.iter().any(|selector| selector.category() == Some("NetworkActivity"))
+            }
         }
     }
 

@@ -9,8 +9,8 @@ import uuid
 from .process import eventually
 
 LOG_FILE = re.compile(
-    r"^(?:.+/)?AWSLogs/(?P<account>\d{12})/CloudTrail/(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)/(?P<y>\d{4})/(?P<m>\d\d)/(?P<d>\d\d)/"
-    r"(?P=account)_CloudTrail_(?P=region)_(?P=y)(?P=m)(?P=d)T(?:[01]\d|2[0-3])[0-5][05]Z_[A-Za-z0-9]{16}\.json\.gz$"
+    r"^(?:.+/)?AWSLogs/(?P<account>\d{12})/(?P<kind>CloudTrail(?:-NetworkActivity)?)/(?P<region>[a-z]{2}(?:-[a-z]+)+-\d)/(?P<y>\d{4})/(?P<m>\d\d)/(?P<d>\d\d)/"
+    r"(?P=account)_(?P=kind)_(?P=region)_(?P=y)(?P=m)(?P=d)T(?:[01]\d|2[0-3])[0-5][05]Z_[A-Za-z0-9]{16}\.json\.gz$"
 )
 
 # The order in which real log files write the fields.
@@ -19,10 +19,17 @@ requestParameters responseElements additionalEventData requestID eventID readOnl
 recipientAccountId sharedEventID vpcEndpointId vpcEndpointAccountId eventCategory sessionCredentialFromConsole tlsDetails""".split()
 ALWAYS = """eventVersion userIdentity eventTime eventSource eventName awsRegion sourceIPAddress requestParameters responseElements
 eventID eventType recipientAccountId eventCategory readOnly managementEvent""".split()
+# What a record of network activity has in AWS.
+NETWORK = """eventVersion userIdentity eventTime eventSource eventName awsRegion sourceIPAddress requestID eventID eventType
+recipientAccountId vpcEndpointId eventCategory""".split()
 
 
 def check_shape(record):
     """What holds for every record of an API call, whatever the call."""
+    if record["eventCategory"] == "NetworkActivity":
+        assert [field for field in record if field not in ("errorCode", "errorMessage")] == NETWORK, list(record)
+        assert record["eventType"] == "AwsVpceEvent"
+        return record
     missing = [field for field in ALWAYS if field not in record]
     assert not missing, f"{missing} are missing in {record}"
     known = [ORDER.index(field) for field in record if field in ORDER]
@@ -108,6 +115,7 @@ def log_file(s3, bucket, key):
         check_shape(record)
         assert record["awsRegion"] == name["region"], f"{record['awsRegion']} in a file of {name['region']}"
         assert record["recipientAccountId"] == name["account"]
+        assert (record["eventCategory"] == "NetworkActivity") == (name["kind"] != "CloudTrail"), key
     return content["Records"]
 
 

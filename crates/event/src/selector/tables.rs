@@ -6,8 +6,8 @@ pub(crate) fn is_data_resource_type(name: &str) -> bool {
     RESOURCE_TYPES.binary_search(&name).is_ok()
 }
 
-/// Whether network activity events of that source can be selected.
-pub(crate) fn has_network_activity(source: &str) -> bool {
+/// Whether calls to that source (`kms.amazonaws.com`) have network activity events, which can be selected.
+pub fn has_network_activity(source: &str) -> bool {
     source.strip_suffix(".amazonaws.com").is_some_and(|name| NETWORK_SOURCES.binary_search(&name).is_ok())
 }
 

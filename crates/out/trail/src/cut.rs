@@ -1,6 +1,6 @@
 //! From entries to files: what is gathered, and what a cut makes of it.
 
-use crate::name::{ChainName, chain_key, file_suffix, is_region, log_file_key};
+use crate::name::{ChainName, Kind, chain_key, file_suffix, is_region, log_file_key};
 use crate::transparency::layout::push_entry;
 use crate::transparency::leaf::{EventLeaves, Leaf};
 use crate::{Finished, LogFile};
@@ -19,11 +19,13 @@ const CUT_BYTES_MAX: usize = 50_000_000;
 /// makes up Regions must not be able to make up memory.
 const OPEN_FILES_MAX: usize = 64;
 
-/// Wanted entries, gathered into one file per account and Region.
+/// Wanted entries, gathered into one file per account, Region and kind.
 #[derive(Debug, Default)]
 pub(crate) struct Collection {
     /// By [`chain_key`].
     files: BTreeMap<String, OpenFile>,
+    /// Those of network activity, by the same.
+    network_activity: BTreeMap<String, OpenFile>,
     size: usize,
     newest_ms: u64,
     /// Whether what is gathered goes to a transparency log, too.
@@ -46,7 +48,7 @@ pub(crate) struct Cut {
     pub(crate) delivery_ms: u64,
     /// When the newest record was appended, milliseconds since the epoch.
     pub(crate) newest_ms: u64,
-    /// The files, by account and Region.
+    /// The files, by kind, account and Region.
     pub(crate) files: Vec<CutFile>,
 }
 
@@ -55,6 +57,7 @@ pub(crate) struct Cut {
 pub(crate) struct CutFile {
     /// Whose events, and where ([`chain_key`]).
     chain: String,
+    kind: Kind,
     suffix: String,
     /// The compressed file.
     pub(crate) body: Bytes,
@@ -82,14 +85,28 @@ impl Collection {
 
     /// Whether nothing is gathered.
     pub(crate) fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.files.is_empty() && self.network_activity.is_empty()
+    }
+
+    fn of_kind(&mut self, kind: Kind) -> &mut BTreeMap<String, OpenFile> {
+        match kind {
+            Kind::Events => &mut self.files,
+            Kind::NetworkActivity => &mut self.network_activity,
+        }
     }
 
     /// Whether there is room for this entry too. There always is in an empty collection.
     pub(crate) fn has_room_for(&self, trail: &Trail, entry: &Entry) -> bool {
         let fits = self.size + LogFile::growth(&entry.event) <= CUT_BYTES_MAX;
         // Whose file it goes to is asked last: it is asked for each entry, and seldom matters.
-        let opens_no_more = || self.files.len() < OPEN_FILES_MAX || self.files.contains_key(&*chain_of(trail, entry));
+        let opens_no_more = || {
+            let open = match Kind::of(&entry.event) {
+                Kind::Events => &self.files,
+                Kind::NetworkActivity => &self.network_activity,
+            };
+            self.files.len() + self.network_activity.len() < OPEN_FILES_MAX
+                || open.contains_key(&*chain_of(trail, entry))
+        };
         self.is_empty() || (fits && opens_no_more())
     }
 
@@ -98,8 +115,8 @@ impl Collection {
     /// # Errors
     /// None in practice: compression happens in memory.
     pub(crate) fn add(&mut self, trail: &Trail, entry: &Entry) -> io::Result<()> {
-        let chain = chain_of(trail, entry);
-        if let Some(open) = self.files.get_mut(&*chain) {
+        let (chain, kind) = (chain_of(trail, entry), Kind::of(&entry.event));
+        if let Some(open) = self.of_kind(kind).get_mut(&*chain) {
             open.file.push(&entry.event)?;
             open.last = entry.seq.0;
         } else {
@@ -110,7 +127,8 @@ impl Collection {
             };
             self.size += file.size();
             file.push(&entry.event)?;
-            self.files.insert(chain.into_owned(), OpenFile { file, first: entry.seq.0, last: entry.seq.0 });
+            let opened = OpenFile { file, first: entry.seq.0, last: entry.seq.0 };
+            self.of_kind(kind).insert(chain.into_owned(), opened);
         }
         self.size += LogFile::growth(&entry.event);
         self.newest_ms = self.newest_ms.max(entry.appended_ms);
@@ -123,8 +141,11 @@ impl Collection {
     /// None in practice: compression happens in memory.
     pub(crate) fn cut(self, trail: &Trail, to: u64, delivery_ms: u64) -> io::Result<Cut> {
         let arn = trail.arn();
-        let mut files = Vec::with_capacity(self.files.len());
-        for (chain, open) in self.files {
+        let mut files = Vec::with_capacity(self.files.len() + self.network_activity.len());
+        let all = [(Kind::Events, self.files), (Kind::NetworkActivity, self.network_activity)];
+        for (kind, (chain, open)) in
+            all.into_iter().flat_map(|(kind, open)| open.into_iter().map(move |one| (kind, one)))
+        {
             let name = ChainName::of(trail, &chain);
             let suffix = file_suffix(&arn, name.account, name.region, open.first, open.last);
             let records = open.file.records();
@@ -135,7 +156,7 @@ impl Collection {
                 newest: newest.0,
                 oldest: oldest.0,
             });
-            files.push(CutFile { chain, suffix, body, records, summary });
+            files.push(CutFile { chain, kind, suffix, body, records, summary });
         }
         Ok(Cut { to, delivery_ms, newest_ms: self.newest_ms, files })
     }
@@ -144,7 +165,7 @@ impl Collection {
 impl Cut {
     /// The key of one of its files in the trail's bucket.
     pub(crate) fn key(&self, trail: &Trail, file: &CutFile) -> String {
-        log_file_key(&ChainName::of(trail, &file.chain), self.delivery_ms, &file.suffix)
+        log_file_key(&ChainName::of(trail, &file.chain), file.kind, self.delivery_ms, &file.suffix)
     }
 
     /// What the trail's next digests have to list, once the cut that begins at `from` is delivered. `None` where files
@@ -271,6 +292,27 @@ pub(crate) mod tests {
         let text = gunzip(&cuts[0].files[0].body);
         let expected = format!("{{\"Records\":[{},{}]}}", entries[0].event.text(), entries[1].event.text());
         assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn network_activity_has_files_of_its_own() {
+        let entries: Vec<Entry> = (0..4)
+            .map(|seq| {
+                let Entry { event, .. } = entry(seq, 0);
+                let category = if seq % 2 == 0 { "Management" } else { "NetworkActivity" };
+                let json = event.text().replace("Management", category);
+                Entry { seq: Seq(seq), appended_ms: 0, event: Event::from_json(json.into()).unwrap() }
+            })
+            .collect();
+        let cuts = cut_all(&entries);
+        let files: Vec<(String, Vec<String>)> =
+            cuts[0].files.iter().map(|file| (cuts[0].key(&trail(), file), ids_in(&file.body))).collect();
+        let [events, network] = files.as_slice() else { panic!("{files:?}") };
+        assert_eq!((&events.1[..], &network.1[..]), (&["0".into(), "2".into()][..], &["1".into(), "3".into()][..]));
+        assert!(events.0.contains("/CloudTrail/eu-west-1/"), "{}", events.0);
+        let (folder, name) =
+            ("/CloudTrail-NetworkActivity/eu-west-1/", "/111122223333_CloudTrail-NetworkActivity_eu-west-1_");
+        assert!(network.0.contains(folder) && network.0.contains(name), "{}", network.0);
     }
 
     #[test]

@@ -1,24 +1,54 @@
 //! Where a log file lies: pure arithmetic on who, where and when (`reference/trails-and-delivery.md` §7).
 
 use aws_lc_rs::digest::{Context, SHA256};
-use event::EventTime;
+use event::{Category, Event, EventTime};
 use registry::Trail;
 use std::borrow::Cow;
 
 /// File names tell the delivery time by slots of this many seconds.
 const SLOT_SECONDS: i64 = 300;
 
+/// What the events of a log file are: each kind has folders and names of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Management and data events, and whatever has no folder of its own.
+    Events,
+    /// Network activity events.
+    NetworkActivity,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 2] = [Kind::Events, Kind::NetworkActivity];
+
+    /// The kind of file that an event goes to.
+    pub(crate) fn of(event: &Event) -> Kind {
+        match event.category() {
+            Category::NetworkActivity => Kind::NetworkActivity,
+            _ => Kind::Events,
+        }
+    }
+
+    /// The folder that stands in the place of `CloudTrail`.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Kind::Events => "CloudTrail",
+            Kind::NetworkActivity => "CloudTrail-NetworkActivity",
+        }
+    }
+}
+
 /// Key of a log file:
 /// `[prefix/]AWSLogs/[o-ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_SUFFIX.json.gz`.
+/// Twice `CloudTrail-NetworkActivity` stands in the place of `CloudTrail` for files of that kind.
 ///
 /// Both the folder and the name take the delivery time (milliseconds since the epoch), rounded down to five minutes.
-pub(crate) fn log_file_key(chain: &ChainName<'_>, delivery_ms: u64, suffix: &str) -> String {
+pub(crate) fn log_file_key(chain: &ChainName<'_>, kind: Kind, delivery_ms: u64, suffix: &str) -> String {
     let slot = EventTime(i64::try_from(delivery_ms / 1000).unwrap_or(i64::MAX)).floor_to(SLOT_SECONDS);
     let (year, month, day, hour, minute, _) = slot.civil();
-    let (folder, ChainName { account, region, .. }) = (chain.folder("CloudTrail"), chain);
+    let (folder, kind, ChainName { account, region, .. }) = (chain.folder(kind.folder()), kind.folder(), chain);
     format!(
         "{folder}{year:04}/{month:02}/{day:02}/\
-         {account}_CloudTrail_{region}_{year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{suffix}.json.gz"
+         {account}_{kind}_{region}_{year:04}{month:02}{day:02}T{hour:02}{minute:02}Z_{suffix}.json.gz"
     )
 }
 
@@ -130,8 +160,12 @@ mod tests {
         assert_eq!(key, "444455556666/us-east-1");
         let (theirs, own) = (ChainName::of(&trail, &key), ChainName::of(&trail, "us-east-1"));
         assert_eq!(
-            log_file_key(&theirs, 1_768_471_323_000, "A6kvhMoVeCsc7v8U"),
+            log_file_key(&theirs, Kind::Events, 1_768_471_323_000, "A6kvhMoVeCsc7v8U"),
             "AWSLogs/o-exampleorgid/444455556666/CloudTrail/us-east-1/2026/01/15/444455556666_CloudTrail_us-east-1_20260115T1000Z_A6kvhMoVeCsc7v8U.json.gz"
+        );
+        assert_eq!(
+            log_file_key(&theirs, Kind::NetworkActivity, 1_768_471_323_000, "A6kvhMoVeCsc7v8U"),
+            "AWSLogs/o-exampleorgid/444455556666/CloudTrail-NetworkActivity/us-east-1/2026/01/15/444455556666_CloudTrail-NetworkActivity_us-east-1_20260115T1000Z_A6kvhMoVeCsc7v8U.json.gz"
         );
         assert_eq!(
             digest_key(&own, EventTime(1_768_471_323), false),
@@ -143,7 +177,8 @@ mod tests {
     fn check(name: &str, delivered: &str, prefix: Option<&str>, folder: &str) {
         let parts: Vec<&str> = name.trim_end_matches(".json.gz").split('_').collect();
         let ms = EventTime::parse(delivered).unwrap().0 as u64 * 1000 + 999;
-        assert_eq!(log_file_key(&chain(prefix, parts[0], parts[2]), ms, parts[4]), format!("{folder}{name}"));
+        let key = log_file_key(&chain(prefix, parts[0], parts[2]), Kind::Events, ms, parts[4]);
+        assert_eq!(key, format!("{folder}{name}"));
     }
 
     #[test]
@@ -191,7 +226,7 @@ mod tests {
 
         #[test]
         fn any_time_makes_a_name_of_the_same_shape(ms in 0u64..253_402_300_799_000) {
-            let key = log_file_key(&chain(None, "111122223333", "eu-west-1"), ms, "A6kvhMoVeCsc7v8U");
+            let key = log_file_key(&chain(None, "111122223333", "eu-west-1"), Kind::Events, ms, "A6kvhMoVeCsc7v8U");
             let (folder, name) = key.rsplit_once('/').unwrap();
             let stamp = name.split('_').nth(3).unwrap();
             let date = format!("{}/{}/{}", &stamp[..4], &stamp[4..6], &stamp[6..8]);

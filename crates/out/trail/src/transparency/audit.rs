@@ -60,8 +60,8 @@ pub struct Seen {
 /// What digests say of the log files of one Region.
 #[derive(Debug, Clone, Default)]
 pub struct Listed {
-    /// What log files of that Region begin with.
-    pub folder: String,
+    /// What log files of that Region begin with, one for each kind.
+    pub folders: Vec<String>,
     /// The times whose files are all listed: nothing was wrong with the digests of these, and none of them was passed over.
     pub covered: Option<(EventTime, EventTime)>,
     /// The files, by [`file_name`] of their keys.
@@ -448,11 +448,11 @@ impl Audit<'_> {
 
     /// A file that the log tells of must be in a digest, once there is one of its time.
     fn look_for_digest(&mut self, file: &OpenFile, delivered: Option<EventTime>, is_listed: bool) {
-        let Listed { folder, covered, .. } = &self.request.digests;
+        let Listed { folders, covered, .. } = &self.request.digests;
         let (Some((from, to)), Some(time)) = (covered, delivered) else { return };
         // Its name tells the time by five minutes.
         let is_covered = time >= *from && EventTime(time.0.saturating_add(SLOT)) <= *to;
-        if !is_listed && is_covered && file.key.starts_with(folder.as_str()) {
+        if !is_listed && is_covered && folders.iter().any(|folder| file.key.starts_with(folder.as_str())) {
             let (bucket, key) = (file.bucket.clone(), file.key.clone());
             let why = "it is in the transparency log, and no digest lists it".to_owned();
             self.results.findings.push(AuditFinding::File { bucket, key, why });

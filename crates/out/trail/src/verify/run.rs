@@ -243,12 +243,14 @@ impl Context {
         if walked.window <= 0 || newest.0 + walked.window >= end.0.min(now.0) {
             return Ok(None);
         }
-        let folder = chain.log_folder();
-        let (year, month, day, ..) = covered_from.civil();
-        let after = format!("{folder}{year:04}/{month:02}/{day:02}/");
-        let (year, month, day, ..) = end.civil();
-        let last = format!("{folder}{year:04}/{month:02}/{day:02}0");
-        let keys = self.fetcher.archive.list(bucket, &folder, &after, &|key| key > last.as_str()).await?;
+        let mut keys = Vec::new();
+        for folder in chain.log_folders() {
+            let (year, month, day, ..) = covered_from.civil();
+            let after = format!("{folder}{year:04}/{month:02}/{day:02}/");
+            let (year, month, day, ..) = end.civil();
+            let last = format!("{folder}{year:04}/{month:02}/{day:02}0");
+            keys.extend(self.fetcher.archive.list(bucket, &folder, &after, &|key| key > last.as_str()).await?);
+        }
         Ok(by_log_files(&tail, bucket, keys.iter().map(String::as_str), listed))
     }
 }

@@ -8,7 +8,7 @@
 use super::check::{Parsed, is_backfill};
 use super::report::{Finding, Verdict};
 use super::state::Stretch;
-use crate::name::{ChainName, digest_key};
+use crate::name::{ChainName, Kind, digest_key};
 use event::EventTime;
 
 /// More missing digests than this are told as one stretch.
@@ -43,9 +43,9 @@ impl Chain {
         }
     }
 
-    /// The folder of its log files.
-    pub fn log_folder(&self) -> String {
-        self.name().folder("CloudTrail")
+    /// The folders of its log files, one for each kind of events.
+    pub fn log_folders(&self) -> [String; 2] {
+        Kind::ALL.map(|kind| self.name().folder(kind.folder()))
     }
 
     /// The folder of its digests.
