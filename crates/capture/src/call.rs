@@ -20,6 +20,9 @@ const KEYS_BODY: usize = 2 << 20;
 /// Of an error: it is short, or it is not one.
 const ERROR_BODY: usize = 64 << 10;
 
+/// How the names of directory buckets end.
+const DIRECTORY_BUCKET: &str = "--x-s3";
+
 /// Of a browser's form for S3: its fields may have 20 KB, then comes the file.
 const FORM_FIELDS: usize = 24 << 10;
 
@@ -34,6 +37,8 @@ pub(crate) struct Call {
     pub(crate) read_only: bool,
     /// `resources.type` of a data event; `None` for management.
     pub(crate) data: Option<&'static str>,
+    /// Whether an S3 call is about directory buckets (S3 Express One Zone).
+    pub(crate) is_directory: bool,
 }
 
 thread_local! {
@@ -61,7 +66,24 @@ impl Call {
             rows: redact::rows(name),
             read_only: read_only::is_read_only(name, operation),
             data: classify::data_resource_type(name, operation.name()),
+            is_directory: false,
         }
+    }
+
+    /// The same call, with what the table cannot know: a directory bucket's calls are S3's by the model, and have a source
+    /// and resource types of their own (§7.7, §13).
+    pub(crate) fn about(self, bucket: Option<&str>) -> Call {
+        let lists = || self.is_s3() && self.operation.name() == "ListDirectoryBuckets";
+        if bucket.is_some_and(|bucket| bucket.ends_with(DIRECTORY_BUCKET)) || lists() {
+            Call { is_directory: true, data: self.data.map(|_| "AWS::S3Express::Object"), ..self }
+        } else {
+            self
+        }
+    }
+
+    /// `eventSource`.
+    pub(crate) fn event_source(&self) -> &'static str {
+        if self.is_directory { "s3express.amazonaws.com" } else { self.service.event_source() }
     }
 
     /// The call of an exchange: what its head told, or else what its body tells.
@@ -92,7 +114,9 @@ impl Call {
 
     /// The call of another operation of the same service.
     pub(crate) fn sibling(&self, operation: &str) -> Option<Call> {
-        Some(Call::new(self.service, self.service.operation(operation)?, self.protocol))
+        let call = Call::new(self.service, self.service.operation(operation)?, self.protocol);
+        let data = if self.is_directory { self.data } else { call.data };
+        Some(Call { is_directory: self.is_directory, data, ..call })
     }
 
     /// Whether the call is S3's, which records in its own way.
@@ -110,7 +134,7 @@ impl Call {
                 "PutObject" | "CopyObject" | "CreateMultipartUpload" | "CompleteMultipartUpload" | "UploadPart"
             ),
             (service, _) if crate::drift::hides_result(service, name) => false,
-            ("events" | "sqs", true) => !self.read_only,
+            ("events" | "sns" | "sqs", true) => !self.read_only,
             (_, true) => false,
             _ => !self.read_only,
         }

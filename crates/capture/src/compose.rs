@@ -77,6 +77,7 @@ impl Record<'_> {
         let given_up = exchange.failure == Some(Failure::ClientGone);
         let (raw_body, whole) = content_decoded(kept.bytes, kept.is_whole() && !given_up, encoding);
         let call = Call::identify(recorder.catalog, opened, request, &raw_body)?;
+        let call = if call.is_s3() { call.about(s3::Address::of(&call, request).bucket.as_deref()) } else { call };
         let needs_body = opened.request_body.limit() > 0;
         let body = if needs_body { Body::decode(&call, &raw_body, whole, Direction::Request) } else { Body::Empty };
         let broken_off =
@@ -253,7 +254,7 @@ impl Record<'_> {
         let mut short = [0u8; 64];
         out.key("eventTime");
         crate::time::write_iso(self.exchange.completed, out);
-        out.text_member("eventSource", self.call.service.event_source());
+        out.text_member("eventSource", self.call.event_source());
         out.text_member("eventName", &names::event_name(&self.call));
         out.text_member("awsRegion", self.region);
         let mut place = &mut short[..];
@@ -373,7 +374,7 @@ impl Record<'_> {
             if !s3::has_no_bucket(&self.call, error.map(|failed| failed.code.as_str())) {
                 let hidden = self.shared.is_some_and(|(_, side)| side == Side::Caller);
                 let owner = if hidden { "HIDDEN_DUE_TO_SECURITY_REASONS" } else { account };
-                s3::resources(&self.call, &self.address(), owner, out);
+                s3::resources(&self.call, &self.address(), self.region, owner, out);
             }
             return;
         }

@@ -9,6 +9,7 @@ pub(crate) fn event_name(call: &Call) -> Cow<'static, str> {
     match call.service.name() {
         "lambda" => lambda(name),
         "cloudfront" => Cow::Owned(format!("{name}{}", call.service.api_version().replace('-', "_"))),
+        "s3" if call.is_directory && name == "ListObjectsV2" => Cow::Borrowed(name),
         "s3" => Cow::Borrowed(renamed(S3, name)),
         "s3control" => Cow::Borrowed(renamed(S3_CONTROL, name)),
         _ => Cow::Borrowed(name),

@@ -233,25 +233,30 @@ fn sse_applied(call: &Call, exchange: &Exchange<'_>, form: &[u8]) -> Option<&'st
 }
 
 /// Writes `resources` with its key (§10): the object or the prefix, then the bucket.
-pub(crate) fn resources(call: &Call, address: &Address<'_>, account: &str, out: &mut Json) {
+pub(crate) fn resources(call: &Call, address: &Address<'_>, region: &str, account: &str, out: &mut Json) {
     let Some(bucket) = &address.bucket else { return };
-    crate::limits::resources(out, |out| entries(call, address, bucket, account, out));
+    let (kind, arn) = if call.is_directory {
+        ("AWS::S3Express::DirectoryBucket", format!("arn:aws:s3express:{region}:{account}:bucket/{bucket}"))
+    } else {
+        ("AWS::S3::Bucket", format!("arn:aws:s3:::{bucket}"))
+    };
+    crate::limits::resources(out, |out| entries(call, address, (kind, &arn), account, out));
 }
 
-fn entries(call: &Call, address: &Address<'_>, bucket: &str, account: &str, out: &mut Json) {
+fn entries(call: &Call, address: &Address<'_>, (kind, bucket): (&str, &str), account: &str, out: &mut Json) {
     if call.data.is_some() {
         out.open_object();
         out.text_member("type", call.data.unwrap_or("AWS::S3::Object"));
         match &address.key {
-            Some(key) => out.text_member("ARN", &format!("arn:aws:s3:::{bucket}/{key}")),
-            None => out.text_member("ARNPrefix", &format!("arn:aws:s3:::{bucket}/")),
+            Some(key) => out.text_member("ARN", &format!("{bucket}/{key}")),
+            None => out.text_member("ARNPrefix", &format!("{bucket}/")),
         }
         out.close_object();
     }
     out.open_object();
     out.text_member("accountId", account);
-    out.text_member("type", "AWS::S3::Bucket");
-    out.text_member("ARN", &format!("arn:aws:s3:::{bucket}"));
+    out.text_member("type", kind);
+    out.text_member("ARN", bucket);
     out.close_object();
 }
 

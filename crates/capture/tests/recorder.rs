@@ -478,6 +478,48 @@ fn only_needed_bytes_are_kept() {
 }
 
 #[test]
+fn directory_buckets_have_a_source_and_resources_of_their_own() {
+    const BUCKET: &str = "arn:aws:s3express:eu-west-1:111122223333:bucket/b--euw1-az1--x-s3";
+    let play = |method: &str, path: &str, host: &str| {
+        let scene = Scene::signed(method, path, "s3express");
+        scene.header("host", host).answer(200, "").record(&recorder())
+    };
+    let zone = "b--euw1-az1--x-s3.s3express-euw1-az1.eu-west-1.amazonaws.com";
+    let put = play("PUT", "/k", zone);
+    assert_eq!(
+        (at(&put, "/eventSource"), at(&put, "/eventCategory")),
+        (&json!("s3express.amazonaws.com"), &json!("Data"))
+    );
+    assert_eq!(
+        at(&put, "/resources"),
+        &json!([{"type":"AWS::S3Express::Object","ARN":format!("{BUCKET}/k")},
+            {"accountId":"111122223333","type":"AWS::S3Express::DirectoryBucket","ARN":BUCKET}])
+    );
+    let listed = play("GET", "/?list-type=2", zone);
+    assert_eq!(at(&listed, "/eventName"), "ListObjectsV2");
+    let buckets = play("GET", "/", "s3express-control.eu-west-1.amazonaws.com");
+    assert_eq!(
+        (at(&buckets, "/eventSource"), at(&buckets, "/eventName"), at(&buckets, "/eventCategory")),
+        (&json!("s3express.amazonaws.com"), &json!("ListDirectoryBuckets"), &json!("Management"))
+    );
+}
+
+#[test]
+fn a_published_message_is_hidden_and_its_id_shown() {
+    let record = Scene::form(
+        "sns",
+        "Action=Publish&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A111122223333%3At&Message=PLANTED",
+    )
+    .answer(200, "<PublishResponse><PublishResult><MessageId>1c6ef438</MessageId></PublishResult></PublishResponse>")
+    .record(&recorder());
+    assert_eq!(
+        (at(&record, "/requestParameters/message"), at(&record, "/responseElements")),
+        (&json!("HIDDEN_DUE_TO_SECURITY_REASONS"), &json!({"messageId":"1c6ef438"}))
+    );
+    assert_eq!(at(&record, "/eventCategory"), "Data");
+}
+
+#[test]
 fn the_encryption_of_a_new_object_is_told_as_s3_tells_it() {
     let put = |asked: &[(&str, &str)], answered: &[(&str, &str)]| {
         let scene = Scene::signed("PUT", "/audit/k", "s3");

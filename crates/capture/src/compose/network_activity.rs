@@ -12,7 +12,7 @@ impl Record<'_> {
     /// taken for that of the account in which the call takes place.
     pub(super) fn through_endpoint(self, records: &mut Records) -> Result<(), Reason> {
         let Some(endpoint) = self.exchange.vpc_endpoint else { return Ok(()) };
-        if !self.recorder.has_network_activity(self.call.service.event_source()) {
+        if !self.recorder.has_network_activity(self.call.event_source()) {
             return Ok(());
         }
         let endpoint = Some(endpoint);
