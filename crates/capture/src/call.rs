@@ -62,7 +62,7 @@ impl Call {
             service,
             operation,
             protocol,
-            manner: manner::of(name),
+            manner: manner::of(name, operation.name()),
             rows: redact::rows(name),
             read_only: read_only::is_read_only(name, operation),
             data: classify::data_resource_type(name, operation.name()),

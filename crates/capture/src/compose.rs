@@ -374,7 +374,8 @@ impl Record<'_> {
             if !s3::has_no_bucket(&self.call, error.map(|failed| failed.code.as_str())) {
                 let hidden = self.shared.is_some_and(|(_, side)| side == Side::Caller);
                 let owner = if hidden { "HIDDEN_DUE_TO_SECURITY_REASONS" } else { account };
-                s3::resources(&self.call, &self.address(), self.region, owner, out);
+                let source = s3::copied(&self.call, &self.exchange.request);
+                s3::resources(&self.call, &self.address(), source.as_deref(), self.region, owner, out);
             }
             return;
         }

@@ -232,31 +232,54 @@ fn sse_applied(call: &Call, exchange: &Exchange<'_>, form: &[u8]) -> Option<&'st
     }
 }
 
-/// Writes `resources` with its key (§10): the object or the prefix, then the bucket.
-pub(crate) fn resources(call: &Call, address: &Address<'_>, region: &str, account: &str, out: &mut Json) {
+/// The bucket and key that a call copies from, as `BUCKET/KEY`. Access points and other ARNs are not taken apart.
+pub(crate) fn copied<'a>(call: &Call, request: &Request<'a>) -> Option<Cow<'a, str>> {
+    if !matches!(call.operation.name(), "CopyObject" | "UploadPartCopy") {
+        return None;
+    }
+    let source = request.headers.get("x-amz-copy-source")?;
+    let source = source.split_once('?').map_or(source, |(source, _)| source);
+    let source = percent_decoded(source.strip_prefix('/').unwrap_or(source))?;
+    let is_object = source.split_once('/').is_some_and(|(bucket, key)| !bucket.contains(':') && !key.is_empty());
+    is_object.then_some(source)
+}
+
+/// Writes `resources` with its key (§10): the object or the prefix, then the bucket, then the object that was copied.
+pub(crate) fn resources(
+    call: &Call,
+    address: &Address<'_>,
+    source: Option<&str>,
+    region: &str,
+    account: &str,
+    out: &mut Json,
+) {
     let Some(bucket) = &address.bucket else { return };
-    let (kind, arn) = if call.is_directory {
+    let (kind, bucket) = if call.is_directory {
         ("AWS::S3Express::DirectoryBucket", format!("arn:aws:s3express:{region}:{account}:bucket/{bucket}"))
     } else {
         ("AWS::S3::Bucket", format!("arn:aws:s3:::{bucket}"))
     };
-    crate::limits::resources(out, |out| entries(call, address, (kind, &arn), account, out));
+    crate::limits::resources(out, |out| {
+        if let Some(data) = call.data {
+            match &address.key {
+                Some(key) => entry(None, data, ("ARN", &format!("{bucket}/{key}")), out),
+                None => entry(None, data, ("ARNPrefix", &format!("{bucket}/")), out),
+            }
+        }
+        entry(Some(account), kind, ("ARN", &bucket), out);
+        if let (Some(data), Some(source), false) = (call.data, source, call.is_directory) {
+            entry(None, data, ("ARN", &format!("arn:aws:s3:::{source}")), out);
+        }
+    });
 }
 
-fn entries(call: &Call, address: &Address<'_>, (kind, bucket): (&str, &str), account: &str, out: &mut Json) {
-    if call.data.is_some() {
-        out.open_object();
-        out.text_member("type", call.data.unwrap_or("AWS::S3::Object"));
-        match &address.key {
-            Some(key) => out.text_member("ARN", &format!("{bucket}/{key}")),
-            None => out.text_member("ARNPrefix", &format!("{bucket}/")),
-        }
-        out.close_object();
-    }
+fn entry(account: Option<&str>, kind: &str, (name, arn): (&'static str, &str), out: &mut Json) {
     out.open_object();
-    out.text_member("accountId", account);
+    if let Some(account) = account {
+        out.text_member("accountId", account);
+    }
     out.text_member("type", kind);
-    out.text_member("ARN", bucket);
+    out.text_member(name, arn);
     out.close_object();
 }
 

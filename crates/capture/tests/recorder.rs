@@ -505,6 +505,20 @@ fn directory_buckets_have_a_source_and_resources_of_their_own() {
 }
 
 #[test]
+fn a_copy_names_what_it_copies() {
+    let copied = |source: &str| {
+        let scene = Scene::signed("PUT", "/audit/copy", "s3").header("x-amz-copy-source", source);
+        let record = scene.answer(200, "<CopyObjectResult/>").record(&recorder());
+        at(&record, "/resources/2").clone()
+    };
+    let object = json!({"type":"AWS::S3::Object","ARN":"arn:aws:s3:::other/a b"});
+    assert_eq!(copied("/other/a%20b?versionId=1"), object);
+    assert_eq!(copied("other/a%20b"), object);
+    assert_eq!(copied("arn:aws:s3:eu-west-1:1:accesspoint/x/object/k"), Value::Null, "an access point");
+    assert_eq!(copied("other"), Value::Null);
+}
+
+#[test]
 fn a_published_message_is_hidden_and_its_id_shown() {
     let record = Scene::form(
         "sns",
