@@ -256,7 +256,7 @@ pub(crate) struct ValidateLogsArgs {
     /// Remember here what was verified, and go on from there the next time
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
-    /// How many files are read at once [default: 32, or two per core for a folder]
+    /// How many files are read at once [default: 64, or two per core for a folder]
     #[arg(long, value_name = "N")]
     pub(crate) parallel: Option<usize>,
     /// Say what is valid, too

@@ -22,8 +22,8 @@ use trail::verify::{
 /// Exit codes: something is invalid; nothing can be said.
 const INVALID: u8 = 1;
 const CANNOT_TELL: u8 = 2;
-/// Files that are read at once over a network.
-const PARALLEL: usize = 32;
+/// Files that are read at once over a network. An OpenTrail records each read before it answers, many with one sync.
+const PARALLEL: usize = 64;
 
 /// Verifies, and says what was found.
 pub(crate) fn run(args: Box<ValidateLogsArgs>) -> anyhow::Result<ExitCode> {

@@ -1,12 +1,14 @@
 //! The store: buckets and objects in a folder, for use within the process. [`S3Api`](crate::S3Api) speaks S3 to it.
 
 mod buckets;
+mod lookups;
 mod objects;
 mod readers;
 mod reading;
 mod receiving;
 mod uploads;
 
+use self::lookups::Lookups;
 pub use self::objects::{Copied, Deletion, NewObject};
 use self::readers::Readers;
 pub use self::reading::{Object, ObjectStream};
@@ -43,6 +45,7 @@ struct Inner {
     blobs: Arc<Blobs>,
     index_path: PathBuf,
     readers: Readers,
+    lookups: Lookups,
     committer: Option<Committer>,
     threads: Vec<JoinHandle<()>>,
     _lock: File,
@@ -73,6 +76,7 @@ impl Store {
         let readers = Readers::start(&index_path).map_err(StoreError::io("start the threads that read the index"))?;
         let inner = Inner {
             blobs,
+            lookups: Lookups::new(index_path.clone()),
             index_path,
             readers,
             committer: Some(committer),
@@ -85,6 +89,14 @@ impl Store {
     /// Reads the index, away from the async threads.
     async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
         self.inner.readers.read(read).await
+    }
+
+    /// Finds something in the index that takes few pages, right here unless the disk is slow.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        find: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.lookups.find(&self.inner.readers, find).await
     }
 
     /// Changes the index; see [`Committer::commit`].

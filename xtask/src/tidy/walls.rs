@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("capture", &["aws", "event", "journal"]),
     ("registry", &["event"]),
     ("iam", &["aws", "event", "registry"]),
-    ("trail", &["event", "journal", "registry"]),
+    ("trail", &["aws", "event", "journal", "registry"]),
     ("lake", &["event", "journal", "registry"]),
     ("serve", &["aws", "event", "journal", "registry", "iam"]),
     ("xtask", &["aws"]),

@@ -338,7 +338,7 @@ impl Outgoing {
         Outgoing {
             unrecorded: parts.extensions.get::<Reason>().copied(),
             tee: Tee::new(keep),
-            pending: head_bytes(parts.status, &parts.headers),
+            pending: head_bytes(parts.status, &parts.headers, exact.filter(|_| !bodyless).map_or(0, room_for)),
             nothing_sent: true,
             chunked,
             bodyless,
@@ -401,8 +401,9 @@ fn request_parts(head: &RequestHead) -> Option<http::request::Parts> {
     builder.body(()).ok().map(|request| request.into_parts().0)
 }
 
-fn head_bytes(status: http::StatusCode, headers: &http::HeaderMap) -> BytesMut {
-    let mut out = BytesMut::with_capacity(512);
+/// The head of an answer, with room behind it for so many bytes of a body.
+fn head_bytes(status: http::StatusCode, headers: &http::HeaderMap, room: usize) -> BytesMut {
+    let mut out = BytesMut::with_capacity(512 + room);
     let reason = status.canonical_reason().unwrap_or("Unknown");
     out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).as_bytes());
     for (name, value) in headers {
@@ -413,6 +414,11 @@ fn head_bytes(status: http::StatusCode, headers: &http::HeaderMap) -> BytesMut {
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// What of a body may be written with its head.
+fn room_for(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(WRITE_BYTES).min(WRITE_BYTES)
 }
 
 /// `Date` as RFC 9110, section 5.6.7 wants it: `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -440,7 +446,7 @@ impl ProtocolError {
     }
 
     fn wire(&self, head: &RequestHead) -> BytesMut {
-        let mut out = head_bytes(self.status, &self.headers);
+        let mut out = head_bytes(self.status, &self.headers, self.body.len());
         if head.method() != "HEAD" {
             out.extend_from_slice(&self.body);
         }

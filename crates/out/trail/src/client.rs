@@ -3,24 +3,23 @@
 //! An endpoint in the clear is on this machine or next to it, and is called thousands of times: it needs neither the
 //! certificates of the system, which take longer to read than a small archive to verify, nor redirects.
 
+mod lines;
+
+use self::lines::{Line, Lines};
 use bytes::Bytes;
 use http::header::{HeaderValue, USER_AGENT};
 use http_body::{Body, Frame, SizeHint};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::body::Incoming;
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
-    HttpService, ReqwestConnector,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+    ReqwestConnector,
 };
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
-
-/// How long an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// What the calls of this program say they come from.
 const AGENT: &str = concat!("opentrail/", env!("CARGO_PKG_VERSION"));
@@ -39,13 +38,12 @@ pub(crate) struct Patience {
 /// # Errors
 /// What the TLS library says when it cannot be set up.
 pub(crate) fn client(endpoint: &str, patience: Patience) -> object_store::Result<HttpClient> {
-    if endpoint.starts_with("http://") && !is_proxied() {
-        let mut tcp = TcpConnector::new();
-        tcp.set_connect_timeout(Some(patience.connect));
-        tcp.set_nodelay(true);
-        let client =
-            Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).pool_timer(TokioTimer::new()).build(tcp);
-        return Ok(HttpClient::new(Plain { client, limit: patience.request }));
+    if endpoint.starts_with("http://")
+        && !is_proxied()
+        && let Ok(endpoint) = endpoint.parse()
+    {
+        let lines = Arc::new(Lines::new(endpoint, patience.connect));
+        return Ok(HttpClient::new(Plain { lines, limit: patience.request }));
     }
     let options = ClientOptions::new()
         .with_allow_http(true)
@@ -64,7 +62,7 @@ fn is_proxied() -> bool {
 /// HTTP in the clear, over kept connections.
 #[derive(Debug)]
 struct Plain {
-    client: Client<TcpConnector, HttpRequestBody>,
+    lines: Arc<Lines>,
     limit: Duration,
 }
 
@@ -77,22 +75,33 @@ impl HttpService for Plain {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         request.headers_mut().entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         let mut deadline = Box::pin(sleep(self.limit));
-        let response = tokio::select! {
+        let (response, line) = tokio::select! {
             biased;
-            response = self.client.request(request) => response,
+            answer = self.lines.ask(request) => answer?,
             () = &mut deadline => return Err(HttpError::new(HttpErrorKind::Timeout, TooLate(self.limit))),
         };
-        let response = response.map_err(|error| {
-            let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };
-            HttpError::new(kind, error)
-        })?;
-        Ok(response.map(|body| HttpResponseBody::new(Answer { body, deadline, limit: self.limit, is_given_up: false })))
+        let (lines, limit) = (Arc::clone(&self.lines), self.limit);
+        Ok(response.map(|body| {
+            HttpResponseBody::new(Answer {
+                body,
+                line: Some(line),
+                lines,
+                is_read: false,
+                deadline,
+                limit,
+                is_given_up: false,
+            })
+        }))
     }
 }
 
 /// The body of an answer, that must be there in time.
 struct Answer {
-    body: hyper::body::Incoming,
+    body: Incoming,
+    /// Where it comes from; it goes back when the body was read to its end.
+    line: Option<Line>,
+    lines: Arc<Lines>,
+    is_read: bool,
     deadline: Pin<Box<Sleep>>,
     limit: Duration,
     is_given_up: bool,
@@ -106,7 +115,13 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+        let mut frame = Pin::new(&mut self.body).poll_frame(context);
+        if let (Poll::Pending, Some(line)) = (&frame, &mut self.line) {
+            line.drive(context);
+            frame = Pin::new(&mut self.body).poll_frame(context);
+        }
+        if let Poll::Ready(frame) = frame {
+            self.is_read |= frame.is_none();
             let broken = |error| HttpError::new(HttpErrorKind::Interrupted, error);
             return Poll::Ready(frame.map(|frame| frame.map_err(broken)));
         }
@@ -127,11 +142,22 @@ impl Body for Answer {
     }
 }
 
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let is_read = self.is_read || self.body.is_end_stream();
+        if let Some(line) = self.line.take().filter(|_| is_read) {
+            self.lines.keep(line);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures_util::StreamExt;
     use http::Request;
+    use object_store::client::HttpRequestBody;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -180,5 +206,65 @@ mod tests {
         let error = client(&url, SOON).unwrap().execute(get(&url)).await.unwrap_err();
         assert_eq!(error.kind(), HttpErrorKind::Connect);
         assert!(crate::bucket::s3::whole_cause(&error).contains("Connection refused"));
+    }
+    /// Answers calls on each connection it is given, `calls` of them, and then closes it; counts the connections.
+    async fn closing_after(calls: usize, answer: &'static [u8]) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::Relaxed);
+                let mut asked = [0; 4096];
+                for _ in 0..calls {
+                    if stream.read(&mut asked).await.unwrap() == 0 {
+                        break;
+                    }
+                    stream.write_all(answer).await.unwrap();
+                }
+            }
+        });
+        (url, connections)
+    }
+
+    async fn body_of(client: &HttpClient, url: &str) -> Bytes {
+        client.execute(get(url)).await.unwrap().into_body().bytes().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_serves_one_call_after_another() {
+        for answer in [
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody"[..],
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+        ] {
+            let (url, connections) = closing_after(usize::MAX, answer).await;
+            let client = client(&url, SOON).unwrap();
+            for _ in 0..5 {
+                assert_eq!(body_of(&client, &format!("{url}/path?query")).await, "body");
+            }
+            // A body that is empty need not be read, and one that is not read ends its connection.
+            assert_eq!(connections.load(Ordering::Relaxed), 1);
+            drop(client.execute(get(&url)).await.unwrap());
+            assert_eq!(body_of(&client, &url).await, "body");
+        }
+        let (url, connections) = closing_after(usize::MAX, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        let client = client(&url, SOON).unwrap();
+        for _ in 0..5 {
+            drop(client.execute(get(&url)).await.unwrap());
+        }
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_meanwhile_is_replaced() {
+        let (url, connections) = closing_after(1, b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody").await;
+        let client = client(&url, SOON).unwrap();
+        for count in 1..5 {
+            assert_eq!(body_of(&client, &url).await, "body");
+            assert_eq!(connections.load(Ordering::Relaxed), count);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }

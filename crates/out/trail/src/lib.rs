@@ -43,6 +43,7 @@ mod period;
 mod rounds;
 mod router;
 mod scope;
+mod sign;
 mod supervisor;
 pub mod transparency;
 pub mod verify;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, ToSql, params};
 
 use super::{from_json, one, size_of, stored_size, to_json, to_key};
 use crate::checksum::Checksum;
@@ -13,10 +13,23 @@ use crate::object::{Listed, ObjectInfo, Time};
 
 /// The object and where its bytes lie.
 pub(crate) fn get(index: &Connection, bucket: i64, key: &str) -> Result<Option<(ObjectInfo, Content)>> {
-    let mut select = index.prepare_cached(
+    let select = index.prepare_cached(
         "SELECT size, etag, modified, checksum, attributes, parts, segments, inline FROM objects WHERE bucket = ?1 AND key = ?2",
     )?;
-    let row = select.query_row(params![bucket, key.as_bytes()], |row| {
+    found(select, params![bucket, key.as_bytes()], key)
+}
+
+/// As [`get`], of a bucket of that name, if there is one: one statement, so one look at what others have written.
+pub(crate) fn find(index: &Connection, bucket: &str, key: &str) -> Result<Option<(ObjectInfo, Content)>> {
+    let select = index.prepare_cached(
+        "SELECT size, etag, modified, checksum, attributes, parts, segments, inline FROM objects
+         WHERE bucket = (SELECT id FROM buckets WHERE name = ?1) AND key = ?2",
+    )?;
+    found(select, params![bucket, key.as_bytes()], key)
+}
+
+fn found(mut select: CachedStatement<'_>, params: &[&dyn ToSql], key: &str) -> Result<Option<(ObjectInfo, Content)>> {
+    let row = select.query_row(params, |row| {
         let texts: (Option<String>, String, Option<String>) = (row.get(3)?, row.get(4)?, row.get(5)?);
         let places: (Option<String>, Option<Vec<u8>>) = (row.get(6)?, row.get(7)?);
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, texts, places))

@@ -32,7 +32,7 @@ impl Store {
     /// The bucket of that name, or [`StoreError::NoSuchBucket`].
     pub async fn bucket(&self, name: &str) -> Result<BucketInfo> {
         let name = name.to_owned();
-        self.read(move |index| buckets::get(index, &name)).await
+        self.look_up(move |index| buckets::get(index, &name)).await
     }
 
     /// All buckets, by name.

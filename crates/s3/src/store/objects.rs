@@ -94,10 +94,10 @@ impl Store {
     /// [`StoreError::NoSuchBucket`], [`StoreError::NoSuchKey`].
     pub async fn get(&self, bucket: &str, key: &str) -> Result<Object> {
         let (blobs, bucket, key) = (self.inner.blobs.clone(), bucket.to_owned(), key.to_owned());
-        self.read(move |index| {
-            let find = || {
-                let found = objects::get(index, buckets::id(index, &bucket)?, &key)?;
-                found.ok_or(StoreError::NoSuchKey(key))
+        self.look_up(move |index| {
+            let find = || match objects::find(index, &bucket, &key)? {
+                Some(found) => Ok(found),
+                None => buckets::id(index, &bucket).and(Err(StoreError::NoSuchKey(key))),
             };
             let ((info, content), lease) = blobs.find_and_lease(find, |(_, content)| content.blobs())?;
             Ok(Object { info, content, lease: Arc::new(lease) })

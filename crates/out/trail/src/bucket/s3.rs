@@ -1,28 +1,27 @@
 //! Log files to any S3 endpoint.
 //!
-//! Two requests are all that delivery needs, so they are made by hand on `object_store`'s signer and HTTP client: its
-//! own `AmazonS3` cannot write a key that ends in a slash (the markers), cannot ask for a bucket, and hides error codes.
+//! Two requests are all that delivery needs, so they are made by hand on `object_store`'s HTTP client: its own `AmazonS3` cannot write a key that ends in a slash (the markers), cannot ask for a bucket, and hides error codes.
 
 use super::{BucketError, Encryption, LogBucket, ObjectHeaders};
 use crate::client::{Patience, client};
+use crate::sign::Signer;
 use base64::Engine as _;
 use bytes::Bytes;
+use event::EventTime;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, StatusCode};
-use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::{HttpClient, HttpRequestBody, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An S3 endpoint, addressed in path style.
 pub struct S3Endpoint {
     client: HttpClient,
-    credential: AwsCredential,
+    signer: Signer,
     endpoint: String,
-    region: String,
     /// The store has refused SSE-S3: it is not asked for it again.
     without_encryption: AtomicBool,
 }
@@ -72,13 +71,10 @@ impl S3Endpoint {
         }
         let client = client(&endpoint, Patience { request: REQUEST_TIMEOUT, connect: CONNECT_TIMEOUT })
             .map_err(|error| BucketError::Unreachable(error.to_string()))?;
-        let credential = AwsCredential {
-            key_id: options.access_key_id,
-            secret_key: options.secret.expose().to_owned(),
-            token: options.session_token,
-        };
+        let S3Options { access_key_id, secret, session_token, region, .. } = options;
+        let signer = Signer::new(access_key_id, secret, session_token, region);
         let without_encryption = AtomicBool::new(false);
-        Ok(S3Endpoint { client, credential, endpoint, region: options.region, without_encryption })
+        Ok(S3Endpoint { client, signer, endpoint, without_encryption })
     }
 
     /// Where it is: `http://HOST:PORT` or `https://HOST`.
@@ -94,7 +90,7 @@ impl S3Endpoint {
         let url = format!("{}/{}", self.endpoint, utf8_percent_encode(bucket, PATH));
         let request = Request::builder().method(Method::PUT).uri(url);
         // S3 refuses to be told its default Region (CreateBucket, `LocationConstraint`).
-        let body = match self.region.as_str() {
+        let body = match self.signer.region() {
             "us-east-1" => Bytes::new(),
             region => Bytes::from(format!(
                 "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
@@ -123,10 +119,9 @@ impl S3Endpoint {
         request: http::request::Builder,
         body: Bytes,
     ) -> Result<HttpResponse, BucketError> {
-        let mut request = request
-            .body(HttpRequestBody::from(body))
-            .map_err(|error| BucketError::Unreachable(format!("no request can be made: {error}")))?;
-        AwsAuthorizer::new(&self.credential, "s3", &self.region).authorize(&mut request, None);
+        let unusable = |error: http::Error| BucketError::Unreachable(format!("no request can be made: {error}"));
+        let mut request = request.body(HttpRequestBody::from(body.clone())).map_err(unusable)?;
+        self.signer.sign(&mut request, &body, now()).map_err(|error| unusable(error.into()))?;
         let unreachable = |error: object_store::client::HttpError| BucketError::Unreachable(whole_cause(&error));
         let response = self.client.execute(request).await.map_err(unreachable)?;
         let status = response.status();
@@ -237,6 +232,12 @@ impl LogBucket for S3Endpoint {
     }
 }
 
+/// When a request is signed.
+fn now() -> EventTime {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    EventTime(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
+}
+
 /// Whether a store that refuses so may take the object without SSE-S3: each store that has none says it in its own way.
 fn is_unknown_encryption(code: &str) -> bool {
     matches!(code, "NotImplemented" | "InvalidRequest" | "InvalidArgument" | "InvalidEncryptionAlgorithmError")
@@ -244,7 +245,7 @@ fn is_unknown_encryption(code: &str) -> bool {
 
 impl fmt::Debug for S3Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3Endpoint").field("endpoint", &self.endpoint).field("region", &self.region).finish()
+        f.debug_struct("S3Endpoint").field("endpoint", &self.endpoint).field("region", &self.signer.region()).finish()
     }
 }
 

@@ -7,6 +7,8 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use event::EventTime;
 use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::Decompressor;
+use memchr::memmem;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -19,9 +21,13 @@ const STEP: usize = 64 * 1024;
 /// Files up to this size, inflated, are inflated in one step where they are at hand whole.
 const WHOLE_MAX: usize = 512 * 1024;
 
+/// The fixed part of the head of a gzip file, bytes; the fourth says what follows it (RFC 1952 §2.3).
+const GZIP_HEAD: usize = 10;
+
 /// A log file that is being inflated and hashed as it comes. One serves for many files, one after another.
 pub struct LogCheck {
     inflate: Decompress,
+    whole: Decompressor,
     hash: Context,
     step: Vec<u8>,
     ended: bool,
@@ -40,6 +46,7 @@ impl LogCheck {
     pub fn new() -> LogCheck {
         LogCheck {
             inflate: Decompress::new_gzip(15),
+            whole: Decompressor::new(),
             hash: Context::new(&SHA256),
             step: vec![0; STEP],
             ended: false,
@@ -58,19 +65,22 @@ impl LogCheck {
     }
 
     /// The hash of a small file in which nothing is wrong. Inflated into a buffer that holds it all, it is not copied into
-    /// a window.
+    /// a window, and the library that is fastest at that can be used. What that one would pass over is left to the other:
+    /// a head that is more than the fixed part, whose checksum it does not look at, and anything behind the stream.
     fn hash_at_once(&mut self, bytes: &[u8]) -> Option<[u8; 32]> {
         // RFC 1952 §2.3.1: a file ends with its size, as it says.
-        let size = u32::from_le_bytes(*bytes.last_chunk()?) as usize;
-        if size > WHOLE_MAX {
+        let says = bytes.last_chunk::<4>()?;
+        let size = u32::from_le_bytes(*says) as usize;
+        let (head, rest) = bytes.split_at_checked(GZIP_HEAD)?;
+        // Right behind the stream stands its size. If that stands nowhere but at the end, there the stream ends, too.
+        let ends_with_stream = memmem::find(rest, says).is_some_and(|at| at + says.len() == rest.len());
+        if size > WHOLE_MAX || head.get(3) != Some(&0) || !ends_with_stream {
             return None;
         }
         self.step.resize(self.step.len().max(size), 0);
-        let status = self.inflate.decompress(bytes, &mut self.step, FlushDecompress::Finish);
-        let (taken, made) = (self.inflate.total_in() as usize, self.inflate.total_out() as usize);
-        self.inflate.reset(true);
-        let is_all = matches!(status, Ok(Status::StreamEnd)) && taken == bytes.len();
-        self.step.get(..made).filter(|_| is_all).and_then(|whole| digest(&SHA256, whole).as_ref().try_into().ok())
+        let whole = self.step.get_mut(..size)?;
+        let made = self.whole.gzip_decompress(bytes, whole).ok()?;
+        digest(&SHA256, whole).as_ref().try_into().ok().filter(|_| made == size)
     }
 
     /// Takes the next bytes of the file.
@@ -272,6 +282,38 @@ mod tests {
         assert_eq!(check.hash_at_once(&file), None);
         assert_eq!(check.check(&file, &hash), Verdict::Valid);
         assert!(check.step.len() <= WHOLE_MAX);
+    }
+
+    #[test]
+    fn a_small_file_is_checked_at_once_unless_something_is_odd_about_it() {
+        let content = b"some content, some more content".repeat(100);
+        let (file, hash) = (compress(&content).unwrap(), sha256_hex(&content));
+        let mut check = LogCheck::new();
+        assert!(check.hash_at_once(&file).is_some());
+        let trailing = Verdict::invalid("unexpected data after end of compressed stream");
+        let (stream, trailer) = file.split_at(file.len() - 8);
+        for more in [trailer, &trailer[4..], b"\0", &file[..]] {
+            assert_eq!(verdict(&[&file[..], more].concat(), 100, &hash), trailing, "behind it: {more:?}");
+        }
+        // A part of the head that has a checksum of its own, which is right, and wrong.
+        let mut head = [&stream[..3], &[2], &stream[4..10]].concat();
+        let mut sum = flate2::Crc::new();
+        sum.update(&head);
+        let sum = (sum.sum() as u16).to_le_bytes();
+        for (sum, expected) in [(sum, Verdict::Valid), ([sum[0], !sum[1]], Verdict::invalid("invalid format"))] {
+            head.truncate(10);
+            head.extend_from_slice(&sum);
+            let odd = [&head[..], &stream[10..], trailer].concat();
+            assert_eq!(check.hash_at_once(&odd), None);
+            assert_eq!(verdict(&odd, 100, &hash), expected);
+        }
+        // A wrong checksum or size at the end.
+        for at in file.len() - 8..file.len() {
+            let mut odd = file.clone();
+            odd[at] ^= 1;
+            assert_eq!(check.hash_at_once(&odd), None);
+            assert_ne!(verdict(&odd, 100, &hash), Verdict::Valid);
+        }
     }
 
     #[test]
