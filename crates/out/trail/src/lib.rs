@@ -23,7 +23,7 @@
 //!
 //! Beside the bucket, a trail's topic is told of each log file, and its log group of each event: `notify`.
 //!
-//! Pure: `period` and `scope` (which entries), `router` (for whom), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the
+//! Pure: `period` and `scope` (which entries), `router` (for whom), `sign` (as whom), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the
 //! proof). I/O: `follower`, `digester`, `keys`, `kms`, `supervisor`, `client`, the senders of `notify`, and
 //! behind [`LogBucket`] the buckets.
 
