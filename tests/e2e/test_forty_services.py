@@ -184,7 +184,7 @@ SERVICES = {
         ("DescribeAccount", {"AccountId": "000000000000"}, R, "AccountNotFoundException"),
     ]),
     "rds": ("query", "rds", [
-        ("CreateDBInstance", {"DBInstanceIdentifier": "i", "Engine": "mysql", "DBInstanceClass": "db.t3.micro", "AllocatedStorage": 20, "MasterUsername": "admin", "MasterUserPassword": "planted-planted"}, W, None, {"dBInstanceIdentifier": "i", "engine": "mysql", "dBInstanceClass": "db.t3.micro", "allocatedStorage": 20, "masterUsername": "admin", "masterUserPassword": "****"}),
+        ("CreateDBInstance", {"DBInstanceIdentifier": "i", "Engine": "mysql", "DBInstanceClass": "db.t3.micro", "AllocatedStorage": 20, "MasterUsername": "admin", "MasterUserPassword": "planted-planted"}, W, None, {"dBInstanceIdentifier": "i", "engine": "mysql", "dBInstanceClass": "db.t3.micro", "allocatedStorage": 20, "masterUsername": "admin", "masterUserPassword": "HIDDEN_DUE_TO_SECURITY_REASONS"}),
         ("DescribeDBInstances", {"DBInstanceIdentifier": "none"}, R, "DBInstanceNotFoundFault"),
     ]),
     "redshift": ("query", "redshift", [
