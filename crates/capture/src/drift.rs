@@ -39,8 +39,24 @@ pub(crate) struct Default {
     pub(crate) json: &'static str,
 }
 
-static DEFAULTS: &[Default] =
-    &[Default { service: "ssm", operation: "SendCommand", member: "", name: "interactive", json: "false" }];
+const fn off(service: &'static str, operation: &'static str, member: &'static str, name: &'static str) -> Default {
+    Default { service, operation, member, name, json: "false" }
+}
+
+/// What stands in the real records of callers that send only what they were told to (the AWS CLI and the SDKs).
+static DEFAULTS: &[Default] = &[
+    off("events", "DeleteRule", "Force", "force"),
+    off("lambda", "CreateFunction", "Publish", "publish"),
+    off("rds", "DescribeDBClusters", "IncludeShared", "includeShared"),
+    off("rds", "DescribeDBEngineVersions", "DefaultOnly", "defaultOnly"),
+    off("rds", "DescribeDBSnapshots", "IncludePublic", "includePublic"),
+    off("rds", "DescribeDBSnapshots", "IncludeShared", "includeShared"),
+    off("rds", "ModifyDBCluster", "AllowEngineModeChange", "allowEngineModeChange"),
+    off("rds", "ModifyDBCluster", "AllowMajorVersionUpgrade", "allowMajorVersionUpgrade"),
+    off("sns", "Subscribe", "ReturnSubscriptionArn", "returnSubscriptionArn"),
+    off("ssm", "DescribeParameters", "Shared", "shared"),
+    off("ssm", "SendCommand", "", "interactive"),
+];
 
 /// Whether a result is not shown although the call changes something (`reference/event-record.md` §8).
 pub(crate) fn hides_result(service: &str, operation: &str) -> bool {

@@ -262,14 +262,31 @@ fn kms(
     response: Option<NodeRef<'_, '_>>,
     out: &mut Json,
 ) {
-    let text = |node: Option<NodeRef<'_, '_>>, name: &str| -> Option<String> {
-        node.and_then(|node| node.child(name)).and_then(NodeRef::text).map(str::to_owned)
-    };
     let mut named: SmallVec<[String; 2]> = SmallVec::new();
     if call.operation.name().ends_with("Alias") {
         let alias = text(body, "AliasName");
         named.extend(alias.map(|alias| format!("arn:aws:kms:{}:{}:{alias}", place.region, place.account)));
     }
+    named.extend(kms_key(place, body, response));
+    for arn in named {
+        out.open_object();
+        out.text_member("accountId", owner(&arn).unwrap_or(place.account));
+        out.text_member("type", "AWS::KMS::Key");
+        out.text_member("ARN", &arn);
+        out.close_object();
+    }
+}
+
+fn text(node: Option<NodeRef<'_, '_>>, name: &str) -> Option<String> {
+    node.and_then(|node| node.child(name)).and_then(NodeRef::text).map(str::to_owned)
+}
+
+/// The ARN of the key that a call acts on, where the call or its answer names the key itself and no alias.
+pub(crate) fn kms_key(
+    place: Place<'_>,
+    body: Option<NodeRef<'_, '_>>,
+    response: Option<NodeRef<'_, '_>>,
+) -> Option<String> {
     let metadata = response.and_then(|response| response.child("KeyMetadata"));
     let answered = text(metadata, "Arn").or_else(|| text(response, "KeyId")).filter(|arn| arn.starts_with("arn:"));
     let asked = || {
@@ -278,21 +295,13 @@ fn kms(
             .find_map(|name| text(body, name))
             .filter(|id| !id.is_empty() && !id.starts_with("alias/"))
     };
-    let key = answered.or_else(asked).map(|id| {
+    answered.or_else(asked).map(|id| {
         if id.starts_with("arn:") {
             id
         } else {
             filled("arn:aws:kms:{region}:{account}:key/{KeyId}", place, "KeyId", &id)
         }
-    });
-    named.extend(key);
-    for arn in named {
-        out.open_object();
-        out.text_member("accountId", owner(&arn).unwrap_or(place.account));
-        out.text_member("type", "AWS::KMS::Key");
-        out.text_member("ARN", &arn);
-        out.close_object();
-    }
+    })
 }
 
 /// The tables of DynamoDB's data events; of a stream the table and the stream.

@@ -519,6 +519,23 @@ fn a_copy_names_what_it_copies() {
 }
 
 #[test]
+fn services_add_what_real_records_show_that_they_add() {
+    let deleted = |body: &str| {
+        let scene = Scene::json("events", "AWSEvents.DeleteRule", body).answer(200, "");
+        at(&scene.record(&recorder()), "/requestParameters").clone()
+    };
+    assert_eq!(deleted(r#"{"Name":"r"}"#), json!({"name":"r","force":false}));
+    assert_eq!(deleted(r#"{"Name":"r","Force":true}"#), json!({"name":"r","force":true}));
+    let disabled = |key: &str| {
+        let body = format!(r#"{{"KeyId":"{key}"}}"#);
+        let scene = Scene::json("kms", "TrentService.DisableKey", &body).answer(200, "");
+        at(&scene.record(&recorder()), "/responseElements").clone()
+    };
+    assert_eq!(disabled("k"), json!({"keyId":"arn:aws:kms:eu-west-1:111122223333:key/k"}));
+    assert_eq!(disabled("alias/a"), Value::Null, "nobody says which key that is");
+}
+
+#[test]
 fn a_published_message_is_hidden_and_its_id_shown() {
     let record = Scene::form(
         "sns",
