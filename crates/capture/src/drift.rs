@@ -53,6 +53,7 @@ static DEFAULTS: &[Default] = &[
     off("rds", "DescribeDBSnapshots", "IncludeShared", "includeShared"),
     off("rds", "ModifyDBCluster", "AllowEngineModeChange", "allowEngineModeChange"),
     off("rds", "ModifyDBCluster", "AllowMajorVersionUpgrade", "allowMajorVersionUpgrade"),
+    off("rds", "ModifyDBInstance", "AllowMajorVersionUpgrade", "allowMajorVersionUpgrade"),
     off("sns", "Subscribe", "ReturnSubscriptionArn", "returnSubscriptionArn"),
     off("ssm", "DescribeParameters", "Shared", "shared"),
     off("ssm", "SendCommand", "", "interactive"),
