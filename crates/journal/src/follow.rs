@@ -314,8 +314,12 @@ impl<S: Future<Output = ()> + Send> Stop<S> {
 
 /// Whether more entries are likely waiting right behind the batch.
 fn is_full(batch: &[Entry], limit: ReadLimit) -> bool {
-    let bytes: usize = batch.iter().map(|entry| entry.event.json().len()).sum();
-    batch.len() >= limit.max_entries || bytes >= limit.max_bytes / 2
+    let mut bytes = 0;
+    batch.len() >= limit.max_entries
+        || batch.iter().any(|entry| {
+            bytes += entry.event.json().len();
+            bytes >= limit.max_bytes / 2
+        })
 }
 
 /// The wait after the `failures`-th failure in a row: between half and all of `first` doubled each time, at most `longest`.

@@ -30,6 +30,8 @@ pub(crate) struct Collection {
     newest_ms: u64,
     /// Whether what is gathered goes to a transparency log, too.
     is_logged: bool,
+    /// Compressed bytes that a file is likely to have.
+    room: usize,
 }
 
 #[derive(Debug)]
@@ -78,9 +80,12 @@ struct Summary {
 }
 
 impl Collection {
-    /// Nothing gathered yet.
-    pub(crate) fn new(is_logged: bool) -> Collection {
-        Collection { is_logged, ..Collection::default() }
+    /// Nothing gathered yet. Files are expected to become as large as those of the last cut.
+    pub(crate) fn new(is_logged: bool, last: Option<&Cut>) -> Collection {
+        let size = |cut: &Cut| cut.files.iter().map(|file| file.body.len()).sum::<usize>() / cut.files.len().max(1);
+        // A little more: what outgrows its room by a byte is copied into twice as much.
+        let room = last.map_or(0, |cut| size(cut) * 9 / 8);
+        Collection { is_logged, room, ..Collection::default() }
     }
 
     /// Whether nothing is gathered.
@@ -126,6 +131,7 @@ impl Collection {
                 (false, _) => LogFile::new(),
             };
             self.size += file.size();
+            file = file.with_room(self.room);
             file.push(&entry.event)?;
             let opened = OpenFile { file, first: entry.seq.0, last: entry.seq.0 };
             self.of_kind(kind).insert(chain.into_owned(), opened);
@@ -219,7 +225,9 @@ impl Cut {
 /// home.
 fn chain_of<'a>(trail: &'a Trail, entry: &'a Entry) -> Cow<'a, str> {
     let region = entry.event.region();
-    chain_key(trail, entry.event.account(), if is_region(region) { region } else { &trail.home_region })
+    // Without an organization no other account's events are taken: it is not looked for.
+    let account = if trail.organization.is_some() { entry.event.account() } else { "" };
+    chain_key(trail, account, if is_region(region) { region } else { &trail.home_region })
 }
 
 #[cfg(test)]

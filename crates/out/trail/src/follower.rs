@@ -116,7 +116,7 @@ impl TrailFollower {
             next: state.next,
             state,
             saved,
-            collection: Collection::new(is_logged),
+            collection: Collection::new(is_logged, None),
             again,
             closed: None,
             waiting: None,
@@ -242,8 +242,10 @@ impl TrailFollower {
                 (to, delivery_ms)
             }
         };
-        let next = Collection::new(self.tools.transparency.is_some());
-        let cut = std::mem::replace(&mut self.collection, next).cut(&self.trail, to, delivery_ms)?;
+        let is_logged = self.tools.transparency.is_some();
+        let gathered = std::mem::replace(&mut self.collection, Collection::new(is_logged, None));
+        let cut = gathered.cut(&self.trail, to, delivery_ms)?;
+        self.collection = Collection::new(is_logged, Some(&cut));
         self.closed = Some((cut, 0));
         self.deliver().await
     }

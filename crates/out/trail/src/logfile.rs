@@ -36,9 +36,9 @@ pub struct Finished {
 const HEAD: &[u8] = b"{\"Records\":[";
 const TAIL: &[u8] = b"]}";
 
-/// Level of compression: files become a quarter smaller than at 1 and about a tenth larger than at 4, which takes a
-/// third more time (figures: `docs/formats/log-file.md`).
-const LEVEL: u32 = 2;
+/// Level of compression: files are kept for years, and a record is compressed once. Higher ones gain nothing (figures:
+/// `docs/formats/log-file.md`).
+const LEVEL: u32 = 6;
 
 /// Records are compressed together in steps of about this size, bytes: a call for each costs a fifth more.
 const STEP: usize = 48 * 1024;
@@ -125,6 +125,12 @@ impl LogFile {
     /// Its size before compression, at most.
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// The same, with room for so many compressed bytes.
+    pub(crate) fn with_room(mut self, bytes: usize) -> LogFile {
+        self.encoder.get_mut().reserve(bytes);
+        self
     }
 
     /// The whole file.
