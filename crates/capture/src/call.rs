@@ -71,7 +71,7 @@ impl Call {
     }
 
     /// The same call, with what the table cannot know: a directory bucket's calls are S3's by the model, and have a source
-    /// and resource types of their own (§7.7, §13).
+    /// and resource types of their own (§7.7, §15).
     pub(crate) fn about(self, bucket: Option<&str>) -> Call {
         let lists = || self.is_s3() && self.operation.name() == "ListDirectoryBuckets";
         if bucket.is_some_and(|bucket| bucket.ends_with(DIRECTORY_BUCKET)) || lists() {
