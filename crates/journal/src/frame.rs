@@ -1,6 +1,7 @@
 //! The bytes of a segment: its header and its frames (`docs/formats/journal-segment.md`). Pure.
 
 use crate::{Entry, Seq};
+use crc_fast::{CrcAlgorithm, Digest, crc32_iscsi};
 use event::{Event, HeadError, StoredHead};
 
 /// The version of the form that is written, and the only one that is read.
@@ -47,14 +48,14 @@ impl SegmentHeader {
         out[12..16].copy_from_slice(&(if self.buffered { FLAG_BUFFERED } else { 0 }).to_le_bytes());
         out[16..24].copy_from_slice(&self.first.to_le_bytes());
         out[24..32].copy_from_slice(&self.created_ms.to_le_bytes());
-        let sum = crc32c::crc32c(&out[..SEGMENT_HEADER - 4]);
+        let sum = crc32_iscsi(&out[..SEGMENT_HEADER - 4]);
         out[SEGMENT_HEADER - 4..].copy_from_slice(&sum.to_le_bytes());
         out
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<SegmentHeader, HeaderFault> {
         let bytes = bytes.first_chunk::<SEGMENT_HEADER>().ok_or(HeaderFault::Unreadable)?;
-        let sum = crc32c::crc32c(&bytes[..SEGMENT_HEADER - 4]);
+        let sum = crc32_iscsi(&bytes[..SEGMENT_HEADER - 4]);
         if bytes[..8] != MAGIC || u32_at(bytes, SEGMENT_HEADER - 4) != sum {
             return Err(HeaderFault::Unreadable);
         }
@@ -113,7 +114,7 @@ impl FrameHeader {
     /// The frame that these bytes hold, or `None` when they are short or do not sum up.
     pub(crate) fn open<'a>(&self, frame: &'a [u8]) -> Option<Frame<'a>> {
         let (fields, content) = frame.get(..self.frame_len())?.split_first_chunk::<FRAME_HEADER>()?;
-        if crc32c::crc32c_append(crc32c::crc32c(content), &fields[4..]) != self.sum {
+        if append(crc32_iscsi(content), &fields[4..]) != self.sum {
             return None;
         }
         let (head, json) = content.split_at_checked(self.head_len as usize)?;
@@ -154,7 +155,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(event: Event) -> Prepared {
         let head = event.head().encode();
-        let content_sum = crc32c::crc32c_append(crc32c::crc32c(&head), event.json());
+        let content_sum = append(crc32_iscsi(&head), event.json());
         Prepared { event, head, content_sum }
     }
 
@@ -166,12 +167,19 @@ impl Prepared {
         header[12..16].copy_from_slice(&batch_index.to_le_bytes());
         header[16..24].copy_from_slice(&seq.to_le_bytes());
         header[24..32].copy_from_slice(&appended_ms.to_le_bytes());
-        let sum = crc32c::crc32c_append(self.content_sum, &header[4..]);
+        let sum = append(self.content_sum, &header[4..]);
         header[..4].copy_from_slice(&sum.to_le_bytes());
         out.extend_from_slice(&header);
         out.extend_from_slice(&self.head);
         out.extend_from_slice(self.event.json());
     }
+}
+
+/// The CRC-32C (iSCSI) of what `sum` is of and these bytes.
+fn append(sum: u32, bytes: &[u8]) -> u32 {
+    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, u64::from(!sum));
+    digest.update(bytes);
+    digest.finalize() as u32
 }
 
 /// Reads a number at a place that the caller has checked by the array's length.
@@ -203,10 +211,18 @@ mod tests {
     }
 
     #[test]
+    fn sums_are_crc_32c_and_go_on_where_they_ended() {
+        // RFC 3720, B.4, and the check value of the catalogue of CRCs.
+        assert_eq!((crc32_iscsi(&[0; 32]), crc32_iscsi(b"123456789")), (0x8a91_36aa, 0xe306_9283));
+        assert_eq!(append(crc32_iscsi(b"1234"), b"56789"), 0xe306_9283);
+        assert_eq!(append(crc32_iscsi(b""), b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
     fn a_newer_version_is_told_apart_from_damage() {
         let mut bytes = SegmentHeader { first: 0, created_ms: 0, buffered: false }.encode();
         bytes[8] = 9;
-        let sum = crc32c::crc32c(&bytes[..36]);
+        let sum = crc32_iscsi(&bytes[..36]);
         bytes[36..].copy_from_slice(&sum.to_le_bytes());
         assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderFault::Version(9)));
     }

@@ -177,7 +177,7 @@ fn a_renamed_or_newer_segment_is_refused_by_name() {
 
     let mut newer = disk.bytes(0);
     newer[8] = 2;
-    let sum = crc32c::crc32c(&newer[..36]);
+    let sum = crc_fast::crc32_iscsi(&newer[..36]);
     newer[36..40].copy_from_slice(&sum.to_le_bytes());
     let error = open(&MemDisk::holding(&[(0, newer)]), &small()).unwrap_err();
     assert!(matches!(error, JournalError::Version { version: 2, .. }), "{error}");

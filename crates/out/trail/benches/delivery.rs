@@ -37,7 +37,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const FILE: &str = "testdata/invictus/218007301253_CloudTrail_us-east-1_20230710T1200Z_iLj9fb7yyUG9X4Bf.json.gz";
-const MEGABYTES: usize = 300;
+/// Enough that the beginning and the last file, for which nothing else is to be done meanwhile, are a small part.
+const MEGABYTES: usize = 600;
 /// Level and step of `logfile.rs`.
 const LEVEL: u32 = 6;
 const STEP: usize = 48 * 1024;
@@ -46,8 +47,9 @@ const BATCH: usize = 200;
 /// Callers who append, each the next batch when its last is on the disk.
 const CALLERS: usize = 8;
 
-/// Delivery that is sustained keeps up: events come no faster than they are delivered, but for so many.
-const LAG: u64 = 10_000;
+/// Delivery that is sustained keeps up: events come no faster than they are delivered, but for so many, fewer than the journal
+/// keeps in memory.
+const LAG: u64 = 8_000;
 
 /// What is compressed into one file, bytes: a cut holds no more.
 const FILE_BYTES: usize = 50_000_000;

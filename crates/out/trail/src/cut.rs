@@ -74,7 +74,7 @@ pub(crate) struct CutFile {
 struct Summary {
     hash: String,
     /// Of the events, where they go to a transparency log.
-    leaves: Option<Vec<u8>>,
+    leaves: Option<Vec<Bytes>>,
     newest: i64,
     oldest: i64,
 }
@@ -201,9 +201,9 @@ impl Cut {
 }
 
 impl Cut {
-    /// What the cut adds to the trail's transparency log: for each file an entry of its own and those of its events. `None` where
-    /// it adds nothing.
-    pub(crate) fn log_entries(&self, trail: &Trail) -> Option<Vec<u8>> {
+    /// What the cut adds to the trail's transparency log: for each file an entry of its own and those of its events, in pieces of
+    /// whole entries. `None` where it adds nothing.
+    pub(crate) fn log_entries(&self, trail: &Trail) -> Option<Vec<Bytes>> {
         let mut bundle = Vec::new();
         for file in &self.files {
             let Some((summary, leaves)) = file.summary.as_ref().and_then(|one| Some((one, one.leaves.as_ref()?)))
@@ -214,7 +214,9 @@ impl Cut {
             hex::decode_to_slice(&summary.hash, &mut hash).ok()?;
             let (bucket, key) = (trail.s3_bucket_name.clone(), self.key(trail, file));
             let records = u32::try_from(file.records).unwrap_or(u32::MAX);
-            push_entry(&mut bundle, &Leaf::File { records, hash, bucket, key }.to_bytes());
+            let mut entry = Vec::new();
+            push_entry(&mut entry, &Leaf::File { records, hash, bucket, key }.to_bytes());
+            bundle.push(Bytes::from(entry));
             bundle.extend_from_slice(leaves);
         }
         (!bundle.is_empty()).then_some(bundle)

@@ -238,7 +238,7 @@ impl Transparency {
     /// Keeps what a delivered cut adds to its trail's log; durable when it returns. Doing it again changes nothing.
     pub(crate) async fn note(&self, noted: Noted) -> std::io::Result<()> {
         let (inner, arn) = (Arc::clone(&self.0), noted.head.trail_arn.clone());
-        off_thread(move || inner.spool.keep(&noted)).await?;
+        off_thread(move || inner.spool.keep(noted)).await?;
         self.0.wake(&arn);
         Ok(())
     }

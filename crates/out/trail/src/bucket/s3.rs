@@ -45,8 +45,8 @@ pub struct S3Options {
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most that is read of an error's body, bytes.
-const ERROR_BODY_MAX: usize = 64 * 1024;
+/// The most that is read of an answer that nobody needs whole, bytes.
+const ANSWER_MAX: usize = 64 * 1024;
 
 /// The largest object that is read whole, bytes: a bundle of a transparency log.
 const SMALL_MAX: usize = 17 << 20;
@@ -104,7 +104,10 @@ impl S3Endpoint {
     }
 
     async fn send(&self, bucket: &str, request: http::request::Builder, body: Bytes) -> Result<(), BucketError> {
-        self.execute(bucket, request, body).await.map(drop)
+        let answer = self.execute(bucket, request, body).await?;
+        // Some endpoints say more than nothing; only an answer that was read leaves its connection to the next request.
+        beginning(answer).await;
+        Ok(())
     }
 
     /// Reads from the endpoint: a path below it, percent-encoded, and a query, to be signed as they are.
@@ -128,16 +131,21 @@ impl S3Endpoint {
         if status.is_success() {
             return Ok(response);
         }
-        let mut text = Vec::new();
-        let mut chunks = response.into_body().bytes_stream();
-        while let Some(Ok(chunk)) = futures_util::StreamExt::next(&mut chunks).await {
-            text.extend_from_slice(&chunk[..chunk.len().min(ERROR_BODY_MAX - text.len())]);
-            if text.len() == ERROR_BODY_MAX {
-                break;
-            }
-        }
-        Err(refusal(bucket, status, &String::from_utf8_lossy(&text)))
+        Err(refusal(bucket, status, &String::from_utf8_lossy(&beginning(response).await)))
     }
+}
+
+/// The beginning of an answer's body, as far as it comes: [`ANSWER_MAX`] bytes of it.
+async fn beginning(response: HttpResponse) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut chunks = response.into_body().bytes_stream();
+    while let Some(Ok(chunk)) = futures_util::StreamExt::next(&mut chunks).await {
+        text.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX - text.len())]);
+        if text.len() == ANSWER_MAX {
+            break;
+        }
+    }
+    text
 }
 
 impl S3Endpoint {

@@ -3,6 +3,7 @@
 
 use super::layout::push_entry;
 use super::merkle::{Hash, sha256};
+use bytes::Bytes;
 
 /// The form of entries.
 const VERSION: u8 = 1;
@@ -12,6 +13,9 @@ const LINK: u8 = 3;
 
 /// The longest event ID that stands in an entry as it is, bytes. A longer one, which no AWS service has, is told by its hash.
 const ID_MAX: usize = 128;
+
+/// The longest entry of an event in a bundle: its length, version, kind, place, hash and ID.
+const ENTRY_MAX: usize = 2 + 2 + 4 + 32 + ID_MAX;
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,10 +108,15 @@ pub fn id_text(id: &str) -> String {
     if id.len() <= ID_MAX { id.to_owned() } else { format!("sha256:{}", hex::encode(sha256(id.as_bytes()))) }
 }
 
-/// The entries of the events of a file that is being written, as a bundle.
+/// Pieces of a bundle are about this long, bytes: new memory for one long one, and copying it as it grows, costs as much as
+/// hashing the records.
+const PIECE: usize = 32 * 1024;
+
+/// The entries of the events of a file that is being written, as a bundle in pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventLeaves {
-    bundle: Vec<u8>,
+    full: Vec<Bytes>,
+    last: Vec<u8>,
     count: u32,
 }
 
@@ -116,16 +125,21 @@ impl EventLeaves {
     pub fn push(&mut self, record: &[u8], id: &str) {
         let number = self.count.to_be_bytes();
         let hash = sha256(record);
+        if self.last.len() + ENTRY_MAX > self.last.capacity() {
+            let full = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE));
+            self.full.extend((!full.is_empty()).then(|| Bytes::from(full)));
+        }
+        let piece = &mut self.last;
         if id.len() <= ID_MAX {
             // As `Leaf::to_bytes`, without the copies: this runs for every event.
             let length = (2 + number.len() + hash.len() + id.len()) as u16;
-            self.bundle.extend_from_slice(&length.to_be_bytes());
-            self.bundle.extend_from_slice(&[VERSION, EVENT]);
-            self.bundle.extend_from_slice(&number);
-            self.bundle.extend_from_slice(&hash);
-            self.bundle.extend_from_slice(id.as_bytes());
+            piece.extend_from_slice(&length.to_be_bytes());
+            piece.extend_from_slice(&[VERSION, EVENT]);
+            piece.extend_from_slice(&number);
+            piece.extend_from_slice(&hash);
+            piece.extend_from_slice(id.as_bytes());
         } else {
-            push_entry(&mut self.bundle, &bytes(EVENT, &number, &hash, id_text(id).as_bytes()));
+            push_entry(piece, &bytes(EVENT, &number, &hash, id_text(id).as_bytes()));
         }
         self.count += 1;
     }
@@ -135,9 +149,11 @@ impl EventLeaves {
         self.count
     }
 
-    /// The bundle.
-    pub fn into_bundle(self) -> Vec<u8> {
-        self.bundle
+    /// The bundle: pieces of whole entries.
+    pub fn into_bundle(self) -> Vec<Bytes> {
+        let EventLeaves { mut full, last, .. } = self;
+        full.extend((!last.is_empty()).then(|| Bytes::from(last)));
+        full
     }
 }
 
@@ -164,12 +180,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn entries_are_read_as_they_were_written(records in proptest::collection::vec((".{0,40}", ".{0,200}"), 0..20)) {
+        fn entries_are_read_as_they_were_written(records in proptest::collection::vec((".{0,40}", ".{0,200}"), 0..500)) {
             let mut leaves = EventLeaves::default();
             records.iter().for_each(|(record, id)| leaves.push(record.as_bytes(), id));
             prop_assert_eq!(leaves.count() as usize, records.len());
             let bundle = leaves.into_bundle();
-            let read: Vec<Leaf> = entries(&bundle).map(|entry| Leaf::parse(entry.unwrap()).unwrap()).collect();
+            prop_assert!(bundle.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
+            let read = bundle.iter().flat_map(|piece| entries(piece));
+            let read: Vec<Leaf> = read.map(|entry| Leaf::parse(entry.unwrap()).unwrap()).collect();
+            prop_assert_eq!(read.len(), records.len());
             for (position, (leaf, (record, id))) in read.iter().zip(&records).enumerate() {
                 let expected =
                     Leaf::Event { position: position as u32, hash: sha256(record.as_bytes()), id: id_text(id) };

@@ -201,7 +201,10 @@ impl LogTask {
         };
         let noted = self.read_all(&pending.cuts).await;
         let done = match &noted {
-            Ok(noted) => self.carry_out(&state, &pending, noted).await?,
+            Ok(noted) => match grown(&state, noted).await {
+                Some(grown) => self.carry_out(&state, &pending, noted, grown).await?,
+                None => false,
+            },
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => false,
             Err(_) => noted.map(|_| false)?,
         };
@@ -236,7 +239,7 @@ impl LogTask {
                     Err(error) => return Err(error),
                 };
                 let place = |noted: &Noted| (noted.head.bucket.clone(), noted.head.folder.clone());
-                bytes += noted.bundle.len();
+                bytes += noted.len();
                 if round.last().is_some_and(|last| place(last) != place(&noted) || bytes > ROUND_MAX) {
                     break;
                 }
@@ -270,7 +273,8 @@ impl LogTask {
             self.begin(&home, before).await?;
         }
         let Some(state) = self.state.clone() else { return Ok(()) };
-        let Some((edge, _)) = grown(&state, &noted).await else { return Ok(()) };
+        let Some(grown) = grown(&state, &noted).await else { return Ok(()) };
+        let edge = &grown.0;
         let pending = PendingRound {
             cuts: noted.iter().map(Noted::name).collect(),
             size: edge.tree.size(),
@@ -278,7 +282,7 @@ impl LogTask {
         };
         self.save(TransparencyLog { pending: Some(pending.clone()), ..state }).await?;
         let Some(state) = self.state.clone() else { return Ok(()) };
-        self.carry_out(&state, &pending, &noted).await.map(drop)
+        self.carry_out(&state, &pending, &noted, grown).await.map(drop)
     }
 
     /// Writes tiles, bundles and, last, the checkpoint of a round; then notes that it is done. `false` where what it takes is not what
@@ -288,10 +292,9 @@ impl LogTask {
         state: &TransparencyLog,
         pending: &PendingRound,
         noted: &[Noted],
+        (edge, mut objects): (Edge, Objects),
     ) -> Result<bool, LogError> {
-        let (Some((edge, mut objects)), Some(signer)) = (grown(state, noted).await, self.signer.clone()) else {
-            return Ok(false);
-        };
+        let Some(signer) = self.signer.clone() else { return Ok(false) };
         let root: Hash = edge.tree.root();
         if edge.tree.size() != pending.size || hex::encode(root) != pending.root {
             return Ok(false);
@@ -428,12 +431,12 @@ impl LogTask {
 
 /// The tree with the entries of these cuts, and the objects that become full; `None` where what is saved is damaged.
 async fn grown(state: &TransparencyLog, noted: &[Noted]) -> Option<(Edge, Objects)> {
-    let (tree, bundles): (_, Vec<Vec<u8>>) =
-        (state.tree.clone(), noted.iter().map(|noted| noted.bundle.clone()).collect());
+    let (tree, pieces): (_, Vec<Bytes>) =
+        (state.tree.clone(), noted.iter().flat_map(|noted| noted.bundle.iter().cloned()).collect());
     off_thread(move || {
         let mut edge = Edge::load(&tree)?;
         let mut objects = Objects::new();
-        bundles.iter().for_each(|bundle| edge.append_all(bundle, &mut objects));
+        pieces.iter().for_each(|piece| edge.append_all(piece, &mut objects));
         Some((edge, objects))
     })
     .await

@@ -138,7 +138,7 @@ impl Tree {
             if (row.len() as u64) < TILE_WIDTH {
                 break;
             }
-            let row = std::mem::take(row);
+            let row = std::mem::replace(row, Vec::with_capacity(TILE_WIDTH as usize));
             hash = row_hash(&row);
             full(TileId { level, index: row_width(level + 1, self.size) }, row);
         }

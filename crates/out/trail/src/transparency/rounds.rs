@@ -46,7 +46,9 @@ impl Edge {
         let index = self.tree.size() / TILE_WIDTH;
         self.tree.append(leaf_hash(entry), |tile, row| full.push((tile_path(tile, TILE_WIDTH), tile_bytes(&row))));
         if self.tree.size().is_multiple_of(TILE_WIDTH) {
-            full.push((bundle_path(index, TILE_WIDTH), std::mem::take(&mut self.bundle)));
+            // The next one will be about as long: growing costs new memory each time.
+            let next = Vec::with_capacity(self.bundle.len());
+            full.push((bundle_path(index, TILE_WIDTH), std::mem::replace(&mut self.bundle, next)));
         }
     }
 

@@ -3,24 +3,31 @@
 
 use super::layout::entries;
 use super::merkle::sha256;
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The form of files.
 const VERSION: u32 = 1;
 
-/// The folder of the waiting cuts.
+/// The folder of the waiting cuts. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Spool(PathBuf);
+pub(crate) struct Spool {
+    folder: PathBuf,
+    /// The cut that was kept last: mostly it is logged at once, and need not be read from the disk for that.
+    newest: Arc<Mutex<Option<Noted>>>,
+}
 
 /// What a cut adds to a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Noted {
     pub(crate) head: NotedHead,
-    /// The entries, as a bundle of any length.
-    pub(crate) bundle: Vec<u8>,
+    /// The entries, as a bundle of any length, in pieces of whole entries.
+    pub(crate) bundle: Vec<Bytes>,
 }
 
 /// Whose cut it is, and where its log lies. The first line of the file.
@@ -59,9 +66,11 @@ pub(crate) struct Place {
 }
 
 impl Noted {
-    pub(crate) fn new(place: Place, from: u64, to: u64, bundle: Vec<u8>) -> Noted {
+    pub(crate) fn new(place: Place, from: u64, to: u64, bundle: Vec<Bytes>) -> Noted {
         let Place { trail_arn, origin, trail_created_ms, bucket, folder, kms_key_id } = place;
-        let sha256 = hex::encode(sha256(&bundle));
+        let mut hash = Context::new(&SHA256);
+        bundle.iter().for_each(|piece| hash.update(piece));
+        let sha256 = hex::encode(hash.finish());
         let version = VERSION;
         let head =
             NotedHead { version, trail_arn, origin, trail_created_ms, from, to, bucket, folder, kms_key_id, sha256 };
@@ -73,14 +82,19 @@ impl Noted {
         format!("{:020}-{:020}.leaves", self.head.trail_created_ms, self.head.from)
     }
 
-    fn parse(bytes: &[u8]) -> Option<Noted> {
+    fn parse(mut bytes: Bytes) -> Option<Noted> {
         let at = bytes.iter().position(|byte| *byte == b'\n')?;
         let head: NotedHead = serde_json::from_slice(bytes.get(..at)?).ok()?;
-        let bundle = bytes.get(at + 1..)?;
+        let bundle = bytes.split_off(at + 1);
         let whole = head.version == VERSION
-            && hex::encode(sha256(bundle)) == head.sha256
-            && entries(bundle).all(|entry| entry.is_some());
-        whole.then(|| Noted { head, bundle: bundle.to_vec() })
+            && hex::encode(sha256(&bundle)) == head.sha256
+            && entries(&bundle).all(|entry| entry.is_some());
+        whole.then(|| Noted { head, bundle: vec![bundle] })
+    }
+
+    /// How long its bundle is, bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bundle.iter().map(Bytes::len).sum()
     }
 }
 
@@ -94,15 +108,20 @@ impl Spool {
     /// The spool in a folder, which is made.
     pub(crate) fn open(folder: PathBuf) -> Result<Spool> {
         std::fs::create_dir_all(&folder)?;
-        Ok(Spool(folder))
+        Ok(Spool { folder, newest: Arc::default() })
     }
 
     fn folder_of(&self, arn: &str) -> PathBuf {
-        self.0.join(hex::encode(sha256(arn.as_bytes())).get(..32).unwrap_or_default())
+        self.folder.join(hex::encode(sha256(arn.as_bytes())).get(..32).unwrap_or_default())
+    }
+
+    /// A panic elsewhere leaves it as it was.
+    fn newest(&self) -> MutexGuard<'_, Option<Noted>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a cut, durably. One that is kept already stays as it is: it may be logged by now.
-    pub(crate) fn keep(&self, noted: &Noted) -> Result<()> {
+    pub(crate) fn keep(&self, noted: Noted) -> Result<()> {
         let folder = self.folder_of(&noted.head.trail_arn);
         let path = folder.join(noted.name());
         if path.exists() {
@@ -110,16 +129,18 @@ impl Spool {
         }
         if !folder.is_dir() {
             std::fs::create_dir_all(&folder)?;
-            sync_folder(&self.0)?;
+            sync_folder(&self.folder)?;
         }
         let unfinished = path.with_extension("new");
         let mut file = File::create(&unfinished)?;
         file.write_all(serde_json::to_string(&noted.head)?.as_bytes())?;
         file.write_all(b"\n")?;
-        file.write_all(&noted.bundle)?;
+        noted.bundle.iter().try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()?;
         std::fs::rename(&unfinished, &path)?;
-        sync_folder(&folder)
+        sync_folder(&folder)?;
+        *self.newest() = Some(noted);
+        Ok(())
     }
 
     /// The names of a trail's waiting cuts, in order.
@@ -132,9 +153,12 @@ impl Spool {
 
     /// A waiting cut.
     pub(crate) fn read(&self, arn: &str, name: &str) -> Result<Noted> {
+        if let Some(noted) = self.newest().take_if(|noted| noted.head.trail_arn == arn && noted.name() == name) {
+            return Ok(noted);
+        }
         let path = self.folder_of(arn).join(name);
         let damaged = || Error::new(ErrorKind::InvalidData, format!("{} is damaged", path.display()));
-        Noted::parse(&std::fs::read(&path)?).ok_or_else(damaged)
+        Noted::parse(std::fs::read(&path)?.into()).ok_or_else(damaged)
     }
 
     /// Removes a cut that is logged.
@@ -154,10 +178,10 @@ impl Spool {
     /// The ARNs of all trails of which cuts wait.
     pub(crate) fn trails(&self) -> Result<Vec<String>> {
         let mut arns = Vec::new();
-        for folder in names_in(&self.0)? {
-            let folder = self.0.join(folder);
+        for folder in names_in(&self.folder)? {
+            let folder = self.folder.join(folder);
             let first = names_in(&folder)?.into_iter().find(|name| cut_of(name).is_some());
-            if let Some(noted) = first.and_then(|name| Noted::parse(&std::fs::read(folder.join(name)).ok()?)) {
+            if let Some(noted) = first.and_then(|name| Noted::parse(std::fs::read(folder.join(name)).ok()?.into())) {
                 arns.push(noted.head.trail_arn);
             }
         }
@@ -197,12 +221,12 @@ pub(crate) mod tests {
     fn what_is_kept_comes_back_in_order_and_is_never_changed() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path().join("transparency")).unwrap();
-        let noted = |from: u64, bundle: &[u8]| Noted::new(place(), from, from + 1, bundle.to_vec());
+        let noted = |from: u64, bundle: &[u8]| Noted::new(place(), from, from + 1, vec![bundle.to_vec().into()]);
         let arn = place().trail_arn;
         for from in [20, 3, 100] {
-            spool.keep(&noted(from, &[0, 1, from as u8])).unwrap();
+            spool.keep(noted(from, &[0, 1, from as u8])).unwrap();
         }
-        spool.keep(&noted(3, &[0, 1, 99])).unwrap();
+        spool.keep(noted(3, &[0, 1, 99])).unwrap();
         let names = spool.waiting(&arn).unwrap();
         assert_eq!(names.iter().filter_map(|name| cut_of(name)).collect::<Vec<_>>(), [(1, 3), (1, 20), (1, 100)]);
         assert_eq!(spool.read(&arn, &names[0]).unwrap(), noted(3, &[0, 1, 3]), "the first one stays");
@@ -220,8 +244,8 @@ pub(crate) mod tests {
     #[test]
     fn the_kept_sample_is_read_for_ever() {
         let sample = include_bytes!("../../testdata/v1/00000000000000000001-00000000000000000042.leaves");
-        let noted = Noted::parse(sample).unwrap();
-        assert_eq!(noted, Noted::new(place(), 42, 44, b"\0\x03abc\0\0".to_vec()));
+        let noted = Noted::parse(Bytes::from_static(sample)).unwrap();
+        assert_eq!(noted, Noted::new(place(), 42, 44, vec![Bytes::from_static(b"\0\x03abc\0\0")]));
         assert_eq!(noted.name(), "00000000000000000001-00000000000000000042.leaves");
     }
 }

@@ -120,7 +120,7 @@ impl House {
     fn keep(&self, place: Place, from: u64, count: u64) {
         let mut bundle = Vec::new();
         (from..from + count).for_each(|number| push_entry(&mut bundle, &number.to_be_bytes()));
-        self.inner().spool.keep(&Noted::new(place, from, from + count, bundle)).unwrap();
+        self.inner().spool.keep(Noted::new(place, from, from + count, vec![bundle.into()])).unwrap();
     }
 
     fn state(&self) -> TransparencyLog {
