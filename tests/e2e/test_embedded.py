@@ -8,6 +8,7 @@ import pytest
 
 from harness.cli import Cli
 from harness.opentrail import ACCOUNT
+from harness.process import eventually
 from harness.records import by_request, delivered, log_files, lookup, recorded
 
 LOGS = f"opentrail-logs-{ACCOUNT}"
@@ -162,8 +163,13 @@ def test_the_cli_lists_and_fetches_log_files(trail, aws, tmp_path):
 
 
 def test_the_trail_tells_when_it_delivered_last(trail):
-    status = trail.client("cloudtrail").get_trail_status(Name="management-events")
-    assert status["LatestDeliveryTime"] and "LatestDeliveryError" not in status
+    cloudtrail = trail.client("cloudtrail")
+
+    def told():
+        status = cloudtrail.get_trail_status(Name="management-events")
+        return status if "LatestDeliveryTime" in status else None
+
+    assert "LatestDeliveryError" not in eventually(told, 20, what="a delivery")
 
 
 def test_everything_is_still_there_after_a_restart(trail):
