@@ -38,6 +38,7 @@ SUCCESSES = [
     ("sns", lambda c: c.create_topic(Name="news"), "sns", "CreateTopic", False, {"name": "news"}),
     ("kms", lambda c: c.create_key(Description="house key"), "kms", "CreateKey", False, {"description": "house key"}),
     ("logs", lambda c: c.create_log_group(logGroupName="/house"), "logs", "CreateLogGroup", False, {"logGroupName": "/house"}),
+    ("events", lambda c: c.put_rule(Name="nightly", ScheduleExpression="rate(1 day)"), "events", "PutRule", False, {"name": "nightly"}),
     ("cloudwatch", lambda c: c.delete_alarms(AlarmNames=[]), "monitoring", "DeleteAlarms", False, {}),
     ("apigateway", lambda c: c.create_rest_api(name="door"), "apigateway", "CreateRestApi", False, {}),
     ("route53", lambda c: c.list_hosted_zones(), "route53", "ListHostedZones", True, None),
