@@ -238,8 +238,6 @@ SERVICES = {
 
 # Operations that records name otherwise.
 NAMES = {
-    "CreateOriginAccessControl": "CreateOriginAccessControl2020_05_31",
-    "GetDistribution": "GetDistribution2020_05_31",
     "ListFunctions": "ListFunctions20150331",
     "ListObjectsV2": "ListObjects",
     "UpdateFunctionConfiguration": "UpdateFunctionConfiguration20150331v2",

@@ -8,6 +8,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("application-insights", "application-insights"),             // l
     ("chime-sdk-media-pipelines", "chime-sdk-media-pipelines"),   // l
     ("chime-sdk-voice", "chime-sdk-voice"),                       // l
+    ("cloudfront-keyvaluestore", "edgekeyvaluestore"),            // d
     ("connect-contact-lens", "contact-lens"),                     // l
     ("connectparticipant", "participant-connect"),                // l
     ("iotsecuretunneling", "iotsecuredtunneling"),                // d

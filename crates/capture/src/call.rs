@@ -134,7 +134,9 @@ impl Call {
                 "PutObject" | "CopyObject" | "CreateMultipartUpload" | "CompleteMultipartUpload" | "UploadPart"
             ),
             (service, _) if crate::drift::hides_result(service, name) => false,
-            ("events" | "sns" | "sqs", true) => !self.read_only,
+            ("cloudfront-keyvaluestore" | "cognito-identity" | "ebs" | "events" | "sns" | "sqs", true) => {
+                !self.read_only
+            }
             (_, true) => false,
             _ => !self.read_only,
         }

@@ -76,7 +76,11 @@ static DATA: &[Row] = &[
         ],
     ),
     row("dynamodbstreams", "AWS::DynamoDB::Stream", &["GetRecords", "GetShardIterator"]),
-    all("ebs", "AWS::EC2::Snapshot"),
+    row(
+        "ebs",
+        "AWS::EC2::Snapshot",
+        &["GetSnapshotBlock", "ListChangedBlocks", "ListSnapshotBlocks", "PutSnapshotBlock"],
+    ),
     row("events", "AWS::Events::EventBus", &["PutEvents"]),
     row("events", "AWS::Events::EventSource", &["PutPartnerEvents"]),
     row("firehose", "AWS::KinesisFirehose::DeliveryStream", &["PutRecord", "PutRecordBatch"]),
@@ -99,7 +103,7 @@ static DATA: &[Row] = &[
             "GetInterpolatedAssetPropertyValues",
         ],
     ),
-    all("kendra-ranking", "AWS::KendraRanking::ExecutionPlan"),
+    row("kendra-ranking", "AWS::KendraRanking::ExecutionPlan", &["Rescore"]),
     row(
         "kinesis",
         "AWS::Kinesis::Stream",
@@ -110,6 +114,30 @@ static DATA: &[Row] = &[
     row("kinesis-video-media", "AWS::KinesisVideo::Stream", &[]),
     row("lambda", "AWS::Lambda::Function", &["Invoke", "InvokeAsync", "InvokeWithResponseStream"]),
     row("machinelearning", "AWS::MachineLearning::MlModel", &["Predict"]),
+    row(
+        "networkflowmonitor",
+        "AWS::NetworkFlowMonitor::Monitor",
+        &[
+            "GetQueryResultsMonitorTopContributors",
+            "GetQueryStatusMonitorTopContributors",
+            "StartQueryMonitorTopContributors",
+            "StopQueryMonitorTopContributors",
+        ],
+    ),
+    row(
+        "networkflowmonitor",
+        "AWS::NetworkFlowMonitor::Scope",
+        &[
+            "GetQueryResultsWorkloadInsightsTopContributors",
+            "GetQueryResultsWorkloadInsightsTopContributorsData",
+            "GetQueryStatusWorkloadInsightsTopContributors",
+            "GetQueryStatusWorkloadInsightsTopContributorsData",
+            "StartQueryWorkloadInsightsTopContributors",
+            "StartQueryWorkloadInsightsTopContributorsData",
+            "StopQueryWorkloadInsightsTopContributors",
+            "StopQueryWorkloadInsightsTopContributorsData",
+        ],
+    ),
     row(
         "qbusiness",
         "AWS::QBusiness::Application",

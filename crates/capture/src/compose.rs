@@ -229,7 +229,7 @@ impl Record<'_> {
             self.resources(&mut out);
         }
         out.text_member("eventType", "AwsApiCall");
-        if let Some(version) = self.call.manner.api_version {
+        if let Some(version) = self.call.manner.api_version.filter(|_| !self.is_denied()) {
             out.text_member("apiVersion", version);
         }
         out.key("managementEvent");
@@ -255,7 +255,7 @@ impl Record<'_> {
         out.key("eventTime");
         crate::time::write_iso(self.exchange.completed, out);
         out.text_member("eventSource", self.call.event_source());
-        out.text_member("eventName", &names::event_name(&self.call));
+        out.text_member("eventName", &names::event_name(&self.call, self.is_denied()));
         out.text_member("awsRegion", self.region);
         let mut place = &mut short[..];
         let _ = write!(place, "{}", self.exchange.client.to_canonical());
@@ -272,6 +272,10 @@ impl Record<'_> {
                 out.text_member("userAgent", limits::text(agent));
             }
         }
+    }
+
+    fn is_denied(&self) -> bool {
+        self.failed.is_some_and(|failed| failed.denied)
     }
 
     fn failure(&self, out: &mut Json) {
@@ -313,12 +317,11 @@ impl Record<'_> {
 
     fn elements(&self, out: &mut Json) {
         limits::object("responseElements", out, |out| {
-            if let Some(failed) = self.failed {
-                if self.call.manner.said == Said::Response
-                    && !self.call.read_only
-                    && let Some(message) = &failed.message
+            if self.failed.is_some() {
+                if let (Said::Response, false, Some(answer)) =
+                    (self.call.manner.said, self.call.read_only, self.answer.root())
                 {
-                    out.text_member("message", limits::text(message));
+                    error::body(answer, out);
                 }
                 return Written::Members;
             }
@@ -329,15 +332,12 @@ impl Record<'_> {
                 s3::response(&response.headers, out);
                 return Written::Members;
             }
-            // Since December 2022 KMS tells the key of those of its changes that answer nothing (§8).
-            if self.call.service.name() == "kms" && self.call.operation.output().is_none() {
-                if let Some(key) = resources::kms_key(self.place(), self.body.root(), None) {
-                    out.text_member("keyId", &key);
-                }
-                return Written::Members;
-            }
             if self.call.protocol != Protocol::Ec2 {
-                return params::response(&self.call, response, self.answer, out);
+                let written = params::response(&self.call, response, self.answer, out);
+                if written == Written::Members {
+                    self.key_of_kms(out);
+                }
+                return written;
             }
             match self.answer {
                 Body::Omitted => return Written::Omitted,
@@ -346,6 +346,21 @@ impl Record<'_> {
             }
             Written::Members
         });
+    }
+
+    /// Since December 2022 KMS tells the key of those of its changes whose answer does not name it (§8).
+    fn key_of_kms(&self, out: &mut Json) {
+        let answered = self.call.operation.output().is_some_and(|output| {
+            ["KeyId", "KeyMetadata", "ReplicaKeyMetadata", "CustomKeyStoreId"]
+                .iter()
+                .any(|name| output.member(name).is_some())
+        });
+        if self.call.service.name() != "kms" || answered {
+            return;
+        }
+        if let Some(key) = resources::kms_key(self.place(), self.body.root(), None) {
+            out.text_member("keyId", &key);
+        }
     }
 
     /// The members of `additionalEventData`.
@@ -386,7 +401,7 @@ impl Record<'_> {
             }
             return;
         }
-        if error.is_some_and(|failed| failed.denied || error::hides_parameters(&self.call, failed)) {
+        if error.is_some_and(|failed| error::hides_parameters(&self.call, failed)) {
             return;
         }
         let answer = self.answer.root().filter(|_| error.is_none());

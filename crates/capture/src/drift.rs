@@ -45,6 +45,7 @@ const fn off(service: &'static str, operation: &'static str, member: &'static st
 
 /// What stands in the real records of callers that send only what they were told to (the AWS CLI and the SDKs).
 static DEFAULTS: &[Default] = &[
+    off("ec2-instance-connect", "SendSerialConsoleSSHPublicKey", "", "monitorMode"),
     off("events", "DeleteRule", "Force", "force"),
     off("lambda", "CreateFunction", "Publish", "publish"),
     off("rds", "DescribeDBClusters", "IncludeShared", "includeShared"),
@@ -58,6 +59,13 @@ static DEFAULTS: &[Default] = &[
     off("ssm", "DescribeParameters", "Shared", "shared"),
     off("ssm", "SendCommand", "", "interactive"),
 ];
+
+/// A member that a service adds to the record of a result of this one structure, although no public model has it: name and
+/// JSON.
+pub(crate) fn added_to_result(service: &str, structure: &str) -> Option<(&'static str, &'static str)> {
+    // In all whole records of instances since 2022.
+    (service == "rds" && structure == "DBInstance").then_some(("httpEndpointEnabled", "false"))
+}
 
 /// Whether a result is not shown although the call changes something (`reference/event-record.md` §8).
 pub(crate) fn hides_result(service: &str, operation: &str) -> bool {

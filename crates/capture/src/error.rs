@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::exchange::{Exchange, Failure, Response};
 use crate::params::Body;
 use crate::tree::NodeRef;
+use crate::write::Json;
 use aws::Protocol;
 use std::borrow::Cow;
 
@@ -121,6 +122,15 @@ fn in_json<'t>(response: &Response<'t>, root: Option<NodeRef<'t, '_>>) -> (Optio
     let code = header.or_else(|| text("__type")).or_else(|| text("code")).or_else(|| text("Code"));
     let message = text("message").or_else(|| text("Message")).or_else(|| text("errorMessage"));
     (code, message)
+}
+
+/// Writes what a service said of its failure as it said it, for the services whose records show that.
+pub(crate) fn body(answer: NodeRef<'_, '_>, out: &mut Json) {
+    let said = |child: &NodeRef<'_, '_>| child.text().is_some_and(|text| !text.is_empty());
+    for child in answer.children().filter(|child| said(child) && !crate::redact::is_secret_name(child.name())) {
+        out.foreign_key(child.name());
+        crate::render::verbatim(child, 0, out);
+    }
 }
 
 /// `com.amazon.coral.service#AccessDeniedException:http://…` is `AccessDeniedException`.

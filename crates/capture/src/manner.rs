@@ -50,7 +50,7 @@ pub(crate) struct Manner {
     pub(crate) text_queries: bool,
     /// Whether a result of one structure stands without the name of that structure.
     pub(crate) unwraps: bool,
-    /// `apiVersion`, for the few services that write it (§1).
+    /// `apiVersion`, for the few services that write it (§1), of calls that they did not refuse.
     pub(crate) api_version: Option<&'static str>,
 }
 
@@ -73,10 +73,13 @@ const MOST: Manner = Manner {
 const GATEWAY: Manner =
     Manner { casing: Casing::AsSent, dates: Dates::AsSent, denied: Denied::Parameters, said: Said::Response, ..MOST };
 
+/// Those of them that write three asterisks for what is secret.
+const STARRED: Manner = Manner { sensitive: Mask::Text("***"), ..GATEWAY };
+
 const JAVA8: Manner = Manner { dates: Dates::Java8, ..MOST };
 /// The relational databases and their kin: results without the outer name.
 const DATABASES: Manner = Manner { unwraps: true, ..JAVA8 };
-/// Those of them that write passwords as asterisks. RDS did until 2018 at least; since 2024 at the latest it hides them as most do.
+/// Those of them that write passwords as asterisks. RDS did until 2022 at least; since 2023 at the latest it hides them as most do.
 const ASTERISKS: Manner = Manner { sensitive: Mask::Text("****"), ..DATABASES };
 /// What is secret leaves no trace.
 const SILENT: Manner = Manner { sensitive: Mask::Drop, ..MOST };
@@ -87,18 +90,30 @@ static MANNERS: &[(&str, Manner)] = &[
     ("account", PLAIN_NAMES),
     ("apigatewayv2", Manner { dates: Dates::AsSent, ..MOST }),
     ("appmesh", Manner { api_version: Some("2019-01-25"), ..MOST }),
+    ("appsync", STARRED),
+    ("backup", JAVA8),
     ("bedrock", GATEWAY),
     ("bedrock-agent", GATEWAY),
     ("bedrock-agent-runtime", GATEWAY),
     ("bedrock-runtime", GATEWAY),
     ("ce", Manner { denied: Denied::Parameters, ..PLAIN_NAMES }),
+    ("cloudfront", Manner { api_version: Some("2020_05_31"), ..JAVA8 }),
     ("cloudtrail", Manner { dates: Dates::Iso, ..MOST }),
+    ("codebuild", JAVA8),
+    ("codecommit", Manner { api_version: Some("2015-04-13"), ..JAVA8 }),
+    ("codeguru-reviewer", GATEWAY),
+    ("cognito-identity", JAVA8),
+    ("comprehend", JAVA8),
+    ("config", JAVA8),
     ("connect", GATEWAY),
+    ("dataexchange", GATEWAY),
     ("detective", GATEWAY),
     ("devops-guru", GATEWAY),
+    ("dms", JAVA8),
     ("docdb", DATABASES),
     ("dynamodb", Manner { api_version: Some("2012-08-10"), ..JAVA8 }),
     ("dynamodbstreams", Manner { api_version: Some("2012-08-10"), ..JAVA8 }),
+    ("ebs", JAVA8),
     (
         "ec2",
         Manner {
@@ -112,35 +127,58 @@ static MANNERS: &[(&str, Manner)] = &[
     ("efs", Manner { api_version: Some("2015-02-01"), ..MOST }),
     ("eks", Manner { raw_labels: true, ..GATEWAY }),
     ("elasticache", ASTERISKS),
-    ("elb", Manner { api_version: Some("2012-06-01"), ..MOST }),
-    ("elbv2", Manner { api_version: Some("2015-12-01"), ..MOST }),
+    ("elb", Manner { api_version: Some("2012-06-01"), ..JAVA8 }),
+    ("elbv2", Manner { api_version: Some("2015-12-01"), ..JAVA8 }),
+    ("es", JAVA8),
     ("events", Manner { api_version: Some("2015-10-07"), ..MOST }),
     ("fms", Manner { api_version: Some("2018-01-01"), ..MOST }),
+    ("fsx", Manner { api_version: Some("2018-03-01"), ..MOST }),
+    ("globalaccelerator", JAVA8),
+    ("greengrass", STARRED),
     ("guardduty", Manner { lower_labels: true, ..GATEWAY }),
     ("iam", Manner { sensitive: Mask::Drop, ..JAVA8 }),
+    ("inspector", Manner { api_version: Some("v20160216"), ..MOST }),
+    ("internetmonitor", GATEWAY),
     ("kafka", Manner { raw_labels: true, ..GATEWAY }),
+    ("kinesisanalytics", Manner { api_version: Some("2015-08-14"), ..MOST }),
     ("kms", SILENT),
     ("lambda", SILENT),
     ("logs", Manner { api_version: Some("20140328"), ..MOST }),
     ("macie2", GATEWAY),
-    ("mq", GATEWAY),
+    ("mediaconnect", Manner { raw_labels: true, lower_labels: true, ..GATEWAY }),
+    ("mediaconvert", GATEWAY),
+    ("mediapackage", STARRED),
+    ("mediastore", JAVA8),
+    ("mediatailor", GATEWAY),
+    ("meteringmarketplace", JAVA8),
+    ("mq", STARRED),
     ("neptune", DATABASES),
+    ("networkflowmonitor", GATEWAY),
+    ("oam", GATEWAY),
     ("organizations", Manner { sensitive: Mask::Show, ..JAVA8 }),
+    ("pi", JAVA8),
     ("pinpoint", GATEWAY),
+    ("pinpoint-sms-voice", GATEWAY),
     ("ram", PLAIN_NAMES),
     ("rds", DATABASES),
     ("redshift", ASTERISKS),
-    ("resource-explorer-2", Manner { sensitive: Mask::Text("***"), ..GATEWAY }),
+    ("redshift-data", JAVA8),
+    ("redshift-serverless", JAVA8),
+    ("resource-explorer-2", STARRED),
     ("rolesanywhere", GATEWAY),
-    ("route53", Manner { api_version: Some("2013-04-01"), ..MOST }),
+    ("route53", Manner { api_version: Some("2013-04-01"), ..JAVA8 }),
     ("route53resolver", Manner { dates: Dates::AsSent, ..MOST }),
+    ("rum", GATEWAY),
     ("s3", Manner { denied: Denied::Parameters, ..MOST }),
     ("s3control", Manner { denied: Denied::Parameters, ..MOST }),
     ("secretsmanager", SILENT),
     ("securityhub", GATEWAY),
     ("servicecatalog-appregistry", Manner { text_queries: true, ..GATEWAY }),
     ("shield", Manner { api_version: Some("AWSShield_20160616"), ..MOST }),
+    ("stepfunctions", JAVA8),
+    ("storagegateway", Manner { api_version: Some("20130630"), ..MOST }),
     ("sts", SILENT),
+    ("synthetics", GATEWAY),
     ("waf", Manner { api_version: Some("2015-08-24"), ..MOST }),
     ("waf-regional", Manner { api_version: Some("2016-11-28"), ..MOST }),
     ("wafv2", Manner { api_version: Some("2019-04-23"), ..MOST }),

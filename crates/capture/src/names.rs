@@ -3,12 +3,13 @@
 use crate::call::Call;
 use std::borrow::Cow;
 
-/// `eventName` of a call.
-pub(crate) fn event_name(call: &Call) -> Cow<'static, str> {
+/// `eventName` of a call. `denied` says whether the caller was not allowed to make it.
+pub(crate) fn event_name(call: &Call, denied: bool) -> Cow<'static, str> {
     let name = call.operation.name();
     match call.service.name() {
         "lambda" => lambda(name),
-        "cloudfront" => Cow::Owned(format!("{name}{}", call.service.api_version().replace('-', "_"))),
+        // What CloudFront records itself has the version beside the name; who may call is looked at before it.
+        "cloudfront" if denied => Cow::Owned(format!("{name}{}", call.service.api_version().replace('-', "_"))),
         "s3" if call.is_directory && name == "ListObjectsV2" => Cow::Borrowed(name),
         "s3" => Cow::Borrowed(renamed(S3, name)),
         "s3control" => Cow::Borrowed(renamed(S3_CONTROL, name)),

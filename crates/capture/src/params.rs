@@ -174,6 +174,10 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
         Some(member) => {
             if let Some(inner) = root.child(member.wire_name()) {
                 renderer.members(inner, member.shape(), member.name(), 1, out);
+                if let Some((name, json)) = crate::drift::added_to_result(call.service.name(), member.name()) {
+                    out.key(name);
+                    out.raw(json);
+                }
             }
         }
         None => payload_or_members(&renderer, output, root, out),

@@ -28,6 +28,8 @@ const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 const ATHENA: &str = "HIDDEN_FOR_SECURITY_REASONS";
 const SSM: &str = "Value hidden due to security reasons.";
 const EC2: &str = "<sensitiveDataRemoved>";
+const OMITTED: &str = "***OMITTED***";
+const STARS: &str = "**********";
 
 /// One row: in this service, this member (anywhere, or directly inside the member `within`).
 #[derive(Debug, Clone, Copy)]
@@ -48,9 +50,13 @@ const fn inside(service: &'static str, within: &'static str, member: &'static st
 
 /// Sorted by service.
 static ROWS: &[Row] = &[
+    row("apigatewayv2", "StageVariables", Mask::Text("***")),
+    inside("appsync", "apiKey", "id", Mask::Text("***")),
+    row("appsync", "requestMappingTemplate", Mask::Text("***")),
+    row("appsync", "responseMappingTemplate", Mask::Text("***")),
     row("athena", "CodeBlock", Mask::Text(ATHENA)),
     row("athena", "Payload", Mask::Text(ATHENA)),
-    row("athena", "QueryString", Mask::Text("***OMITTED***")),
+    row("athena", "QueryString", Mask::Text(OMITTED)),
     row("autoscaling", "UserData", Mask::Text(EC2)),
     inside("batch", "environment", "value", Mask::Text(HIDDEN)),
     row("codebuild", "buildspec", Mask::Text(HIDDEN)),
@@ -58,6 +64,8 @@ static ROWS: &[Row] = &[
     row("codebuild", "encryptionKey", Mask::Text(HIDDEN)),
     row("codebuild", "environmentVariables", Mask::Leaves(HIDDEN)),
     row("codebuild", "environmentVariablesOverride", Mask::Leaves(HIDDEN)),
+    row("cognito-identity", "SecretKey", Mask::Drop),
+    row("cognito-identity", "SessionToken", Mask::Show),
     row("dynamodb", "AttributesToGet", Mask::Drop),
     row("dynamodb", "Expected", Mask::Drop),
     row("dynamodb", "ExpressionAttributeValues", Mask::Drop),
@@ -80,6 +88,7 @@ static ROWS: &[Row] = &[
     row("emr", "Configurations", Mask::Text(HIDDEN)),
     inside("events", "Entries", "Detail", Mask::Text(HIDDEN)),
     row("glue", "ConnectionProperties", Mask::Leaves(HIDDEN)),
+    row("greengrass", "InitialVersion", Mask::Text("***")),
     row("iam", "AuthenticationCode1", Mask::Drop),
     row("iam", "AuthenticationCode2", Mask::Drop),
     row("kinesis", "Data", Mask::Drop),
@@ -90,6 +99,16 @@ static ROWS: &[Row] = &[
     row("organizations", "AccountName", Mask::Text("****")),
     row("organizations", "Email", Mask::Text("****")),
     row("pinpoint", "Credential", Mask::Text(HIDDEN)),
+    row("polly", "Text", Mask::Text(STARS)),
+    row("rds-data", "database", Mask::Text(STARS)),
+    row("rds-data", "parameterSets", Mask::Leaves(STARS)),
+    row("rds-data", "parameters", Mask::Leaves(STARS)),
+    row("rds-data", "schema", Mask::Text(STARS)),
+    row("rds-data", "sql", Mask::Text(STARS)),
+    row("rds-data", "sqlStatements", Mask::Text(STARS)),
+    row("redshift-data", "Parameters", Mask::Leaves(OMITTED)),
+    row("redshift-data", "Sql", Mask::Text(OMITTED)),
+    row("redshift-data", "Sqls", Mask::Leaves(OMITTED)),
     row("secretsmanager", "SecretBinary", Mask::Drop),
     row("secretsmanager", "SecretString", Mask::Drop),
     row("ses", "BccAddresses", Mask::TextList(HIDDEN)),
@@ -120,6 +139,8 @@ static ROWS: &[Row] = &[
     row("sts", "SessionToken", Mask::Show),
     row("sts", "TokenCode", Mask::Drop),
     row("sts", "WebIdentityToken", Mask::Drop),
+    row("translate", "Text", Mask::Text(HIDDEN)),
+    row("translate", "TranslatedText", Mask::Text(HIDDEN)),
 ];
 
 /// Endings of names that mean a secret in any service, where nothing else is said.

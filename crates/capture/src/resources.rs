@@ -53,6 +53,7 @@ const IMAGES: &[&str] = &[
     "GetLifecyclePolicy",
     "GetRepositoryPolicy",
     "InitiateLayerUpload",
+    "ListImageReferrers",
     "ListImages",
     "PutImage",
     "PutImageScanningConfiguration",
@@ -60,17 +61,84 @@ const IMAGES: &[&str] = &[
     "PutLifecyclePolicy",
     "SetRepositoryPolicy",
     "StartImageScan",
+    "UpdateImageStorageClass",
     "UploadLayerPart",
+];
+const PUBLIC_IMAGES: &[&str] = &[
+    "BatchCheckLayerAvailability",
+    "BatchDeleteImage",
+    "CompleteLayerUpload",
+    "CreateRepository",
+    "DeleteRepository",
+    "DeleteRepositoryPolicy",
+    "DescribeImageTags",
+    "DescribeImages",
+    "GetRepositoryCatalogData",
+    "GetRepositoryPolicy",
+    "InitiateLayerUpload",
+    "PutImage",
+    "PutRepositoryCatalogData",
+    "SetRepositoryPolicy",
+    "UploadLayerPart",
+];
+const SCOPED: &[&str] = &[
+    "GetQueryResultsWorkloadInsightsTopContributors",
+    "GetQueryResultsWorkloadInsightsTopContributorsData",
+    "GetQueryStatusWorkloadInsightsTopContributors",
+    "GetQueryStatusWorkloadInsightsTopContributorsData",
+    "StartQueryWorkloadInsightsTopContributors",
+    "StartQueryWorkloadInsightsTopContributorsData",
+    "StopQueryWorkloadInsightsTopContributors",
+    "StopQueryWorkloadInsightsTopContributorsData",
+];
+const CLASSIFIERS: &[&str] =
+    &["DeleteDocumentClassifier", "DescribeDocumentClassifier", "StopTrainingDocumentClassifier"];
+const RECOGNIZERS: &[&str] = &["DeleteEntityRecognizer", "DescribeEntityRecognizer", "StopTrainingEntityRecognizer"];
+const REPOSITORIES: &[&str] = &[
+    "CreateBranch",
+    "CreateCommit",
+    "CreateRepository",
+    "DeleteBranch",
+    "DeleteRepository",
+    "GetBranch",
+    "GetCommit",
+    "GetRepository",
+    "GetRepositoryTriggers",
+    "ListBranches",
+    "PutFile",
+    "PutRepositoryTriggers",
+    "TestRepositoryTriggers",
+    "UpdateDefaultBranch",
+    "UpdateRepositoryDescription",
 ];
 
 static ROWS: &[Row] = &[
+    row("cloudfront-keyvaluestore", &[], "AWS::CloudFront::KeyValueStore", "{KvsARN}"),
+    row(
+        "codecommit",
+        REPOSITORIES,
+        "AWS::CodeCommit::Repository",
+        "arn:aws:codecommit:{region}:{account}:{repositoryName}",
+    ),
     row(
         "cognito-identity",
         &[],
         "AWS::Cognito::IdentityPool",
         "arn:aws:cognito-identity:{region}:{account}:identitypool/{IdentityPoolId}",
     ),
+    row("comprehend", CLASSIFIERS, "AWS::Comprehend::DocumentClassifier", "{DocumentClassifierArn}"),
+    row("comprehend", &["ClassifyDocument"], "AWS::Comprehend::DocumentClassifierEndpoint", "{EndpointArn}"),
+    row("comprehend", RECOGNIZERS, "AWS::Comprehend::EntityRecognizer", "{EntityRecognizerArn}"),
+    row(
+        "ebs",
+        &["GetSnapshotBlock", "ListSnapshotBlocks", "PutSnapshotBlock"],
+        "AWS::EC2::Snapshot",
+        "arn:aws:ec2:{region}::snapshot/{SnapshotId}",
+    ),
+    row("ebs", &["ListChangedBlocks"], "AWS::EC2::Snapshot", "arn:aws:ec2:{region}::snapshot/{FirstSnapshotId}"),
+    row("ebs", &["ListChangedBlocks"], "AWS::EC2::Snapshot", "arn:aws:ec2:{region}::snapshot/{SecondSnapshotId}"),
     untyped("ecr", IMAGES, "arn:aws:ecr:{region}:{account}:repository/{repositoryName}"),
+    untyped("ecr-public", PUBLIC_IMAGES, "arn:aws:ecr-public::{account}:repository/{repositoryName}"),
     Row {
         service: "events",
         operations: &["PutEvents"],
@@ -87,6 +155,12 @@ static ROWS: &[Row] = &[
     row("kinesis", &[], "AWS::Kinesis::Stream", "arn:aws:kinesis:{region}:{account}:stream/{StreamName}"),
     row("lambda", &[], "AWS::Lambda::Function", "arn:aws:lambda:{region}:{account}:function:{FunctionName}"),
     row(
+        "networkflowmonitor",
+        SCOPED,
+        "AWS::NetworkFlowMonitor::Scope",
+        "arn:aws:networkflowmonitor:{region}:{account}:scope/{scopeId}",
+    ),
+    row(
         "ses",
         &["SendEmail", "SendRawEmail", "SendTemplatedEmail"],
         "AWS::SES::EmailIdentity",
@@ -99,6 +173,7 @@ static ROWS: &[Row] = &[
         "arn:aws:ses:{region}:{account}:identity/{FromEmailAddress}",
     ),
     row("sns", &["Publish", "PublishBatch"], "AWS::SNS::Topic", "{TopicArn}"),
+    untyped("ssm", &["DeleteDocument"], "arn:aws:ssm:{region}:{account}:document/{Name}"),
     untyped(
         "ssm",
         &["DeleteParameter", "GetParameter", "GetParameterHistory", "LabelParameterVersion", "PutParameter"],

@@ -36,6 +36,9 @@ const UNSHOWN: [&str; 8] = [
     "x-amz-user-agent",
 ];
 
+/// Which key shall encrypt an object: no secret, whatever the model says.
+const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+
 /// Writes the members of `requestParameters`.
 pub(crate) fn request(
     call: &Call,
@@ -124,7 +127,7 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, out: &mut Json) {
         let name = member.wire_name();
         let amazon = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
         let shown = amazon
-            && !member.is_sensitive()
+            && (!member.is_sensitive() || name.eq_ignore_ascii_case(KMS_KEY))
             && !UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name))
             && !name.to_ascii_lowercase().ends_with("-customer-key");
         if let Some(value) = headers.get(name).filter(|_| shown) {

@@ -292,6 +292,7 @@ type Defaults = &'static [(&'static str, &'static str)];
 const RULES: Defaults = &[("ipPermissions", "{}")];
 
 static ALWAYS: &[(&str, Defaults)] = &[
+    ("AttachVolume", &[("deleteOnTermination", "false")]),
     ("AuthorizeSecurityGroupEgress", RULES),
     ("AuthorizeSecurityGroupIngress", RULES),
     ("CreateNetworkAclEntry", &[("icmpTypeCode", "{}"), ("portRange", "{}")]),
@@ -337,6 +338,7 @@ static ALWAYS: &[(&str, Defaults)] = &[
     ("DescribeVpnConnections", &[("vpnConnectionSet", "{}"), ("filterSet", "{}")]),
     ("DescribeVpnGateways", &[("vpnGatewaySet", "{}"), ("filterSet", "{}")]),
     ("IpPermissions", &[("groups", "{}"), ("ipRanges", "{}"), ("ipv6Ranges", "{}"), ("prefixListIds", "{}")]),
+    ("ReplaceNetworkAclEntry", &[("icmpTypeCode", "{}"), ("portRange", "{}")]),
     ("RevokeSecurityGroupEgress", RULES),
     ("RevokeSecurityGroupIngress", RULES),
     (

@@ -39,8 +39,9 @@ const SECRETS: [&str; 28] = [
     "authenticationcode2",
 ];
 
-/// What real records show all the same (`reference/event-record.md` §8), and a name that only ends like a secret.
-const SHOWN: [(&str, &str); 2] = [("sts", "SessionToken"), ("sts", "SubjectFromWebIdentityToken")];
+/// What real records show all the same (`reference/event-record.md` §8; CloudTrail User Guide, "Understanding CloudTrail events"), and a name that only ends like a secret.
+const SHOWN: [(&str, &str); 3] =
+    [("cognito-identity", "SessionToken"), ("sts", "SessionToken"), ("sts", "SubjectFromWebIdentityToken")];
 
 /// Plants in each member of a shape that is named like a secret; `None` where there is none. Every shape is entered once.
 fn plant(shape: Shape<'_>, name: fn(&Member<'_>) -> String, seen: &mut HashSet<u32>, depth: u32) -> Option<Value> {

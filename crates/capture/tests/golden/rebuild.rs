@@ -376,6 +376,10 @@ impl Replay {
         let s3 = matches!(self.service().name(), "s3" | "s3control");
         let answer = wire::error(protocol, s3, self.status, code, message, id);
         self.answer = answer.body;
+        // What a record shows of an error's body was in it.
+        if let (true, Value::Object(shown)) = (json && !s3, elements) {
+            self.answer = serde_json::to_vec(shown).unwrap();
+        }
         self.answer_headers.extend(answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
 

@@ -18,7 +18,11 @@ pub(crate) enum Modeled<'c> {
     Raw(Value),
 }
 
-const MASKS: [&str; 6] = [
+const MASKS: [&str; 10] = [
+    "**********",
+    "***OMITTED***",
+    "**-redacted-**",
+    "*** Redacted ***",
     "HIDDEN_DUE_TO_SECURITY_REASONS",
     "HIDDEN_FOR_SECURITY_REASONS",
     "<sensitiveDataRemoved>",
@@ -41,7 +45,7 @@ pub(crate) fn member_of<'c>(shape: Shape<'c>, name: &str) -> Option<Member<'c>> 
 /// # Errors
 /// The path of the first member that the model does not have.
 pub(crate) fn modeled<'c>(shape: Shape<'c>, value: &Value, path: &str) -> Result<Modeled<'c>, String> {
-    if let (Value::String(text), false) = (value, shape.kind() == Kind::String)
+    if let Value::String(text) = value
         && MASKS.contains(&text.as_str())
     {
         return Ok(secret(shape));
