@@ -105,7 +105,8 @@ impl House {
             "iam" => self.query(&call, QueryService::Iam),
             "organizations" => self.organizations(&call),
             other => {
-                let hint = if other == "events" { " Name an upstream that has it with --upstream events=URL." } else { "" };
+                let hint =
+                    if other == "events" { " Name an upstream that has it with --upstream events=URL." } else { "" };
                 let message = format!("{other} is not built in this version of OpenTrail.{hint}");
                 refuse(501, "NotImplementedException", &message, None)
             }
