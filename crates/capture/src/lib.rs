@@ -39,6 +39,7 @@ mod redact;
 mod render;
 mod resources;
 mod s3;
+mod saml;
 mod time;
 mod tree;
 mod verdict;

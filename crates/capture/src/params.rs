@@ -112,6 +112,11 @@ fn additions(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Js
     if let ("dynamodb", Some(root)) = (service, body.root()) {
         crate::dynamodb::request_items(operation, root, out);
     }
+    if (service, operation) == ("sts", "AssumeRoleWithSAML")
+        && let Some(assertion) = body.root().and_then(|root| root.child("SAMLAssertion")).and_then(NodeRef::text)
+    {
+        crate::saml::write(assertion, out);
+    }
     if (service, operation) == ("lambda", "UpdateFunctionCode") {
         qualified_arn(call, exchange, out);
     }

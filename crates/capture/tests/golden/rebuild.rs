@@ -3,6 +3,7 @@
 use crate::value::{Modeled, modeled};
 use crate::{ec2, s3, wire};
 use aws::{Catalog, Headers, Kind, Location, Operation, Protocol, Request, Service, TimestampFormat};
+use base64::Engine;
 use event::{EventTime, Identity};
 use opentrail_capture::{
     Captured, Exchange, Identities, KnownIdentities, Lesson, Recorder, RecorderConfig, Response, TlsDetails, Verdict,
@@ -122,6 +123,8 @@ impl Replay {
             self.form(&pairs);
             return form.map(drop);
         }
+        let proven = with_assertion(operation.name(), parameters);
+        let parameters = &proven;
         let value = match (operation.input(), parameters) {
             (Some(input), Value::Object(_)) => modeled(input, parameters, ""),
             (None, Value::Object(_)) => Err("no input".to_owned()),
@@ -467,6 +470,35 @@ impl Replay {
         };
         then(&recorder, &exchange)
     }
+}
+
+/// The parameters of a sign-in by SAML with the assertion that told the record what no parameter says.
+fn with_assertion(operation: &str, parameters: &Value) -> Value {
+    let mut parameters = parameters.clone();
+    let Some(members) = parameters.as_object_mut().filter(|_| operation == "AssumeRoleWithSAML") else {
+        return parameters;
+    };
+    let Some(id) = members.remove("sAMLAssertionID") else { return parameters };
+    let value = |value: &Value| format!("<AttributeValue>{}</AttributeValue>", value.as_str().unwrap_or_default());
+    let attribute = |name: &str, values: String| {
+        format!("<Attribute Name=\"https://aws.amazon.com/SAML/Attributes/{name}\">{values}</Attribute>")
+    };
+    let mut statement = String::new();
+    if let Some(name) = members.remove("roleSessionName") {
+        statement += &attribute("RoleSessionName", value(&name));
+    }
+    for (key, tag) in members.remove("principalTags").as_ref().and_then(Value::as_object).into_iter().flatten() {
+        statement += &attribute(&format!("PrincipalTag:{key}"), value(tag));
+    }
+    if let Some(keys) = members.remove("transitiveTagKeys") {
+        statement += &attribute("TransitiveTagKeys", keys.as_array().into_iter().flatten().map(value).collect());
+    }
+    let id = id.as_str().unwrap_or_default();
+    let document = format!(
+        "<Response><Assertion ID=\"{id}\"><AttributeStatement>{statement}</AttributeStatement></Assertion></Response>"
+    );
+    members.insert("sAMLAssertion".to_owned(), base64::engine::general_purpose::STANDARD.encode(document).into());
+    parameters
 }
 
 /// The operations that a record's source and name may mean.
