@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::decode;
 use crate::decode::form::decoded;
 use crate::exchange::{Exchange, Response};
+use crate::manner::Casing;
 use crate::redact::Mask;
 use crate::render::{Renderer, Wire, masked, typed};
 use crate::tree::{NodeRef, Tree, Value};
@@ -223,6 +224,10 @@ pub(crate) fn is_opaque(payload: Member<'_>) -> bool {
 fn payload_or_members(renderer: &Renderer, shape: Shape<'_>, root: NodeRef<'_, '_>, out: &mut Json) {
     match shape.payload() {
         Some(payload) if is_opaque(payload) => {}
+        // Whose record has the names of the wire has none for the whole body.
+        Some(payload) if renderer.manner.casing == Casing::AsSent && payload.shape().kind() == Kind::Structure => {
+            renderer.members(root, payload.shape(), payload.name(), 1, out);
+        }
         Some(payload) => renderer.member(root, payload, "", 0, out),
         None => renderer.members(root, shape, "", 0, out),
     }
