@@ -23,6 +23,18 @@ const fn all(service: &'static str, resource_type: &'static str) -> Row {
     Row { service, resource_type, operations: &[] }
 }
 
+/// Queries of a scope of the network flow monitor, which each record names as its resource, too.
+pub(crate) const WORKLOAD_INSIGHTS: &[&str] = &[
+    "GetQueryResultsWorkloadInsightsTopContributors",
+    "GetQueryResultsWorkloadInsightsTopContributorsData",
+    "GetQueryStatusWorkloadInsightsTopContributors",
+    "GetQueryStatusWorkloadInsightsTopContributorsData",
+    "StartQueryWorkloadInsightsTopContributors",
+    "StartQueryWorkloadInsightsTopContributorsData",
+    "StopQueryWorkloadInsightsTopContributors",
+    "StopQueryWorkloadInsightsTopContributorsData",
+];
+
 /// Sorted by service.
 static DATA: &[Row] = &[
     row("appconfigdata", "AWS::AppConfig::Configuration", &["GetLatestConfiguration", "StartConfigurationSession"]),
@@ -124,20 +136,7 @@ static DATA: &[Row] = &[
             "StopQueryMonitorTopContributors",
         ],
     ),
-    row(
-        "networkflowmonitor",
-        "AWS::NetworkFlowMonitor::Scope",
-        &[
-            "GetQueryResultsWorkloadInsightsTopContributors",
-            "GetQueryResultsWorkloadInsightsTopContributorsData",
-            "GetQueryStatusWorkloadInsightsTopContributors",
-            "GetQueryStatusWorkloadInsightsTopContributorsData",
-            "StartQueryWorkloadInsightsTopContributors",
-            "StartQueryWorkloadInsightsTopContributorsData",
-            "StopQueryWorkloadInsightsTopContributors",
-            "StopQueryWorkloadInsightsTopContributorsData",
-        ],
-    ),
+    row("networkflowmonitor", "AWS::NetworkFlowMonitor::Scope", WORKLOAD_INSIGHTS),
     row(
         "qbusiness",
         "AWS::QBusiness::Application",

@@ -20,7 +20,7 @@ use crate::verdict::{Reason, Records, Verdict};
 use crate::who;
 use crate::write::Json;
 use crate::{chain, ec2, learn, limits, names, resources, s3};
-use aws::{Credential, Protocol};
+use aws::{Credential, Protocol, Shape};
 use event::{Event, Identity};
 use std::borrow::Cow;
 
@@ -350,15 +350,17 @@ impl Record<'_> {
 
     /// Since December 2022 KMS tells the key of those of its changes whose answer does not name it (§8).
     fn key_of_kms(&self, out: &mut Json) {
-        let answered = self.call.operation.output().is_some_and(|output| {
+        if self.call.service.name() != "kms" {
+            return;
+        }
+        let names_it = |output: Shape<'_>| {
             ["KeyId", "KeyMetadata", "ReplicaKeyMetadata", "CustomKeyStoreId"]
                 .iter()
                 .any(|name| output.member(name).is_some())
-        });
-        if self.call.service.name() != "kms" || answered {
-            return;
-        }
-        if let Some(key) = resources::kms_key(self.place(), self.body.root(), None) {
+        };
+        if !self.call.operation.output().is_some_and(names_it)
+            && let Some(key) = resources::kms_key(self.place(), self.body.root(), None)
+        {
             out.text_member("keyId", &key);
         }
     }

@@ -1,6 +1,7 @@
 //! `resources[]`: what a call acted on, for the services that say it (`reference/event-record.md` §10).
 
 use crate::call::Call;
+use crate::classify::WORKLOAD_INSIGHTS;
 use crate::tree::{NodeRef, Value};
 use crate::write::Json;
 use aws::Request;
@@ -81,16 +82,6 @@ const PUBLIC_IMAGES: &[&str] = &[
     "SetRepositoryPolicy",
     "UploadLayerPart",
 ];
-const SCOPED: &[&str] = &[
-    "GetQueryResultsWorkloadInsightsTopContributors",
-    "GetQueryResultsWorkloadInsightsTopContributorsData",
-    "GetQueryStatusWorkloadInsightsTopContributors",
-    "GetQueryStatusWorkloadInsightsTopContributorsData",
-    "StartQueryWorkloadInsightsTopContributors",
-    "StartQueryWorkloadInsightsTopContributorsData",
-    "StopQueryWorkloadInsightsTopContributors",
-    "StopQueryWorkloadInsightsTopContributorsData",
-];
 const CLASSIFIERS: &[&str] =
     &["DeleteDocumentClassifier", "DescribeDocumentClassifier", "StopTrainingDocumentClassifier"];
 const RECOGNIZERS: &[&str] = &["DeleteEntityRecognizer", "DescribeEntityRecognizer", "StopTrainingEntityRecognizer"];
@@ -156,7 +147,7 @@ static ROWS: &[Row] = &[
     row("lambda", &[], "AWS::Lambda::Function", "arn:aws:lambda:{region}:{account}:function:{FunctionName}"),
     row(
         "networkflowmonitor",
-        SCOPED,
+        WORKLOAD_INSIGHTS,
         "AWS::NetworkFlowMonitor::Scope",
         "arn:aws:networkflowmonitor:{region}:{account}:scope/{scopeId}",
     ),
