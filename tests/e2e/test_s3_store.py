@@ -272,6 +272,25 @@ def test_a_batch_of_deletions(s3):
     assert "Deleted" not in answer and "Errors" not in answer
 
 
+def test_a_bucket_is_emptied_by_the_versions_of_its_objects(s3):
+    """As Terraform's `force_destroy` and boto3's `object_versions.delete()` do, whether or not there are versions."""
+    s3.create_bucket(Bucket="versions")
+    names = [f"a/{n}" for n in range(5)] + ["b"]
+    for name in names:
+        s3.put_object(Bucket="versions", Key=name, Body=b"x")
+    pages = list(s3.get_paginator("list_object_versions").paginate(Bucket="versions", PaginationConfig={"PageSize": 4}))
+    found = [version for page in pages for version in page["Versions"]]
+    assert [version["Key"] for version in found] == names
+    assert {(version["VersionId"], version["IsLatest"], version["Size"]) for version in found} == {("null", True, 1)}
+    assert (pages[0]["NextKeyMarker"], pages[0]["NextVersionIdMarker"]) == ("a/3", "null")
+    assert prefixes(s3.list_object_versions(Bucket="versions", Delimiter="/")) == ["a/"]
+    assert error_of(s3.list_object_versions, Bucket="versions", VersionIdMarker="null") == (400, "InvalidArgument")
+    named = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in found]
+    answer = s3.delete_objects(Bucket="versions", Delete={"Objects": named})
+    assert [(entry["Key"], entry["VersionId"]) for entry in answer["Deleted"]] == [(name, "null") for name in names]
+    s3.delete_bucket(Bucket="versions")
+
+
 # Copies
 
 

@@ -61,10 +61,12 @@ pub(super) fn check_encryption(server_side: Option<&str>, customer: Option<&str>
     }
 }
 
-/// There is one version of everything, which S3 calls `null`.
+/// There is one version of everything, which S3 calls so.
+pub(super) const ONLY_VERSION: &str = "null";
+
 pub(super) fn check_version(version_id: Option<&str>) -> S3Result<()> {
     match version_id {
-        None | Some("null") => Ok(()),
+        None | Some(ONLY_VERSION) => Ok(()),
         Some(_) => Err(s3_error!(NoSuchVersion, "The specified version does not exist.")),
     }
 }

@@ -1,4 +1,4 @@
-//! Listings of objects and of unfinished uploads.
+//! Listings of objects, of their versions and of unfinished uploads.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 
-use super::convert::{etag, owner, timestamp};
+use super::convert::{ONLY_VERSION, etag, owner, timestamp};
 use super::operations::Operations;
 use crate::list::ListQuery;
 use crate::object::{Listed, UploadInfo};
@@ -79,6 +79,45 @@ pub(super) async fn list_objects_v2(
     })
 }
 
+/// Objects with the one version that each has: clients that empty a bucket ask for versions, whatever became of them.
+pub(super) async fn list_object_versions(
+    on: &Operations,
+    request: S3Request<ListObjectVersionsInput>,
+) -> S3Result<ListObjectVersionsOutput> {
+    let input = request.input;
+    let encoding = Encoding::of(input.encoding_type)?;
+    let key_marker = input.key_marker.filter(|marker| !marker.is_empty());
+    let version_marker = input.version_id_marker.filter(|marker| !marker.is_empty());
+    if version_marker.is_some() && key_marker.is_none() {
+        return Err(s3_error!(InvalidArgument, "A version-id marker cannot be specified without a key marker."));
+    }
+    let query = ListQuery {
+        prefix: input.prefix.clone().unwrap_or_default(),
+        delimiter: input.delimiter.clone().unwrap_or_default(),
+        after: key_marker.clone(),
+        max: page_size(input.max_keys)?,
+    };
+    let page = on.store.list(&input.bucket, query).await?;
+    let owner = owner(&on.settings.account);
+    let versions = page.rows.into_iter().map(|listed| version(object(listed, &encoding, Some(&owner))));
+    Ok(ListObjectVersionsOutput {
+        common_prefixes: common_prefixes(page.prefixes, &encoding),
+        delete_markers: None,
+        versions: Some(versions.collect()),
+        is_truncated: Some(page.next.is_some()),
+        next_version_id_marker: page.next.as_ref().map(|_| ONLY_VERSION.to_owned()),
+        next_key_marker: page.next.map(|next| encoding.apply(next)),
+        delimiter: input.delimiter.map(|text| encoding.apply(text)),
+        key_marker: Some(encoding.apply(key_marker.unwrap_or_default())),
+        version_id_marker: Some(version_marker.unwrap_or_default()),
+        prefix: Some(encoding.apply(input.prefix.unwrap_or_default())),
+        encoding_type: encoding.name(),
+        max_keys: Some(input.max_keys.unwrap_or(1000)),
+        name: Some(input.bucket),
+        request_charged: None,
+    })
+}
+
 pub(super) async fn list_multipart_uploads(
     on: &Operations,
     request: S3Request<ListMultipartUploadsInput>,
@@ -127,6 +166,22 @@ fn object(listed: Listed, encoding: &Encoding, owner: Option<&Owner>) -> Object 
         restore_status: None,
         size: i64::try_from(listed.size).ok(),
         storage_class: Some(listed.storage_class.unwrap_or_else(|| ObjectStorageClass::STANDARD.to_owned()).into()),
+    }
+}
+
+fn version(object: Object) -> ObjectVersion {
+    ObjectVersion {
+        checksum_algorithm: object.checksum_algorithm,
+        checksum_type: object.checksum_type,
+        e_tag: object.e_tag,
+        is_latest: Some(true),
+        key: object.key,
+        last_modified: object.last_modified,
+        owner: object.owner,
+        restore_status: object.restore_status,
+        size: object.size,
+        storage_class: object.storage_class.map(|class| class.as_str().to_owned().into()),
+        version_id: Some(ONLY_VERSION.to_owned()),
     }
 }
 

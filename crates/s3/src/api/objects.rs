@@ -263,12 +263,13 @@ pub(super) async fn delete_objects(
     if delete.objects.is_empty() || delete.objects.len() > 1000 {
         return Err(s3_error!(MalformedXML, "A batch names 1 to 1000 objects"));
     }
-    let (mut deletions, mut errors) = (Vec::with_capacity(delete.objects.len()), Vec::new());
+    let (mut deletions, mut versions, mut errors) = (Vec::with_capacity(delete.objects.len()), Vec::new(), Vec::new());
     for object in delete.objects {
         match check_version(object.version_id.as_deref()) {
             Ok(()) => {
                 let if_match = object.e_tag.map(|tag| Tag::Is(tag.into_value()));
                 deletions.push(Deletion { key: object.key, condition: Condition { if_match, if_none_match: None } });
+                versions.push(object.version_id);
             }
             Err(error) => errors.push(batch_error(object.key, &error)),
         }
@@ -276,9 +277,9 @@ pub(super) async fn delete_objects(
     let keys: Vec<_> = deletions.iter().map(|deletion| deletion.key.clone()).collect();
     let outcomes = on.store.delete_all(&bucket, deletions).await?;
     let mut deleted = Vec::new();
-    for (key, outcome) in keys.into_iter().zip(outcomes) {
+    for ((key, version_id), outcome) in keys.into_iter().zip(versions).zip(outcomes) {
         match outcome {
-            Ok(()) => deleted.push(DeletedObject { key: Some(key), ..DeletedObject::default() }),
+            Ok(()) => deleted.push(DeletedObject { key: Some(key), version_id, ..DeletedObject::default() }),
             Err(error) => errors.push(batch_error(key, &S3Error::from(error))),
         }
     }

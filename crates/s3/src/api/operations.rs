@@ -57,6 +57,7 @@ operations! {
 
     list_objects: ListObjectsInput => ListObjectsOutput in listings;
     list_objects_v2: ListObjectsV2Input => ListObjectsV2Output in listings;
+    list_object_versions: ListObjectVersionsInput => ListObjectVersionsOutput in listings;
     list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput in listings;
 
     create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput in uploads;

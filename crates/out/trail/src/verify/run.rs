@@ -99,9 +99,8 @@ pub async fn validate(
 impl Context {
     async fn walk_all(&self, items: &mpsc::Sender<Item>) -> Result<(), VerifyError> {
         let Request { chain, bucket, start, end, .. } = &self.request;
-        let (standard, backfill) = self.list(bucket).await?;
         let until = EventTime(end.0.saturating_add(7200));
-        let keys = self.keys.keys(*start, until).await?;
+        let ((standard, backfill), keys) = tokio::try_join!(self.list(bucket), self.keys.keys(*start, until))?;
         if keys.is_empty() {
             return Err(VerifyError::NoKeys(*start, until));
         }
