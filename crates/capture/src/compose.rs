@@ -15,6 +15,7 @@ use crate::manner::Said;
 use crate::opened::Opened;
 use crate::params::{self, Body, Direction, Written};
 use crate::recorder::Recorder;
+use crate::redact::HIDDEN;
 use crate::resources::Place;
 use crate::verdict::{Reason, Records, Verdict};
 use crate::who;
@@ -297,7 +298,9 @@ impl Record<'_> {
                 return Written::Members;
             }
             if self.call.is_s3() {
-                return s3::request(&self.call, self.exchange, self.body, self.raw_body, out);
+                let owners = self.shared.is_some_and(|(_, side)| side == Side::Owner);
+                let grantees = if owners { s3::Grantees::Hidden } else { s3::Grantees::Shown };
+                return s3::request(&self.call, self.exchange, self.body, self.raw_body, grantees, out);
             }
             if self.call.protocol != Protocol::Ec2 {
                 return params::request(&self.call, self.exchange, self.body, out);
@@ -395,12 +398,11 @@ impl Record<'_> {
         let error = self.failed;
         let account = &self.recorder.config.account_id;
         if self.call.service.name() == "s3" {
-            if !s3::has_no_bucket(&self.call, error.map(|failed| failed.code.as_str())) {
-                let hidden = self.shared.is_some_and(|(_, side)| side == Side::Caller);
-                let owner = if hidden { "HIDDEN_DUE_TO_SECURITY_REASONS" } else { account };
-                let source = s3::copied(&self.call, &self.exchange.request);
-                s3::resources(&self.call, &self.address(), source.as_deref(), self.region, owner, out);
-            }
+            let has_bucket = !s3::has_no_bucket(&self.call, error.map(|failed| failed.code.as_str()));
+            let hidden = self.shared.is_some_and(|(_, side)| side == Side::Caller);
+            let owner = if hidden { HIDDEN } else { account };
+            let source = s3::copied(&self.call, &self.exchange.request);
+            s3::resources(&self.call, &self.address(), source.as_deref(), self.region, owner, has_bucket, out);
             return;
         }
         if error.is_some_and(|failed| error::hides_parameters(&self.call, failed)) {

@@ -19,6 +19,7 @@ static RESULTS: &[(&str, &str, Names)] = &[
 ];
 
 static PARAMETERS: &[(&str, &str, Names)] = &[
+    ("kms", "GenerateRandom", &[]),
     // In the words of OAuth, and nothing that proves anything (AWS Security Blog, "Simplified developer access to AWS with aws login").
     ("signin", "CreateOAuth2Token", &[("resource", "resource"), ("clientId", "client_id")]),
 ];
@@ -43,11 +44,35 @@ const fn off(service: &'static str, operation: &'static str, member: &'static st
     Default { service, operation, member, name, json: "false" }
 }
 
+const fn text(
+    service: &'static str,
+    operation: &'static str,
+    member: &'static str,
+    name: &'static str,
+    json: &'static str,
+) -> Default {
+    Default { service, operation, member, name, json }
+}
+
+const SYMMETRIC: &str = "\"SYMMETRIC_DEFAULT\"";
+
 /// What stands in the real records of callers that send only what they were told to (the AWS CLI and the SDKs).
 static DEFAULTS: &[Default] = &[
     off("ec2-instance-connect", "SendSerialConsoleSSHPublicKey", "", "monitorMode"),
     off("events", "DeleteRule", "Force", "force"),
+    off("kms", "CreateKey", "BypassPolicyLockoutSafetyCheck", "bypassPolicyLockoutSafetyCheck"),
+    text("kms", "CreateKey", "Description", "description", "\"\""),
+    text("kms", "CreateKey", "KeyUsage", "keyUsage", "\"ENCRYPT_DECRYPT\""),
+    text("kms", "CreateKey", "Origin", "origin", "\"AWS_KMS\""),
+    text("kms", "Decrypt", "EncryptionAlgorithm", "encryptionAlgorithm", SYMMETRIC),
+    text("kms", "Encrypt", "EncryptionAlgorithm", "encryptionAlgorithm", SYMMETRIC),
+    off("kms", "PutKeyPolicy", "BypassPolicyLockoutSafetyCheck", "bypassPolicyLockoutSafetyCheck"),
+    text("kms", "ReEncrypt", "DestinationEncryptionAlgorithm", "destinationEncryptionAlgorithm", SYMMETRIC),
+    text("kms", "ReEncrypt", "SourceEncryptionAlgorithm", "sourceEncryptionAlgorithm", SYMMETRIC),
+    text("kms", "Sign", "MessageType", "messageType", "\"RAW\""),
+    text("kms", "Verify", "MessageType", "messageType", "\"RAW\""),
     off("lambda", "CreateFunction", "Publish", "publish"),
+    off("lambda", "UpdateFunctionCode", "DryRun", "dryRun"),
     off("rds", "DescribeDBClusters", "IncludeShared", "includeShared"),
     off("rds", "DescribeDBEngineVersions", "DefaultOnly", "defaultOnly"),
     off("rds", "DescribeDBSnapshots", "IncludePublic", "includePublic"),

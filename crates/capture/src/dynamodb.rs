@@ -106,8 +106,11 @@ pub(crate) fn without_literals(statement: &str) -> String {
         let word = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
         let end = match letter {
             '\'' => {
-                plain.push_str(REDACTED);
-                end_of_text(rest)
+                let end = end_of_text(rest);
+                // Before a colon stands the name of an attribute.
+                let is_name = rest.get(end..).is_some_and(|after| after.trim_start().starts_with(':'));
+                plain.push_str(if is_name { rest.get(..end).unwrap_or_default() } else { REDACTED });
+                end
             }
             // A quoted name.
             '"' => {
@@ -167,8 +170,6 @@ pub(crate) fn tables<'t>(body: NodeRef<'t, '_>) -> SmallVec<[&'t str; 4]> {
                     .children()
                     .for_each(|one| add(one.child("Statement").and_then(NodeRef::text).and_then(table_of)));
             }
-            // `ARN/stream/LABEL|…`
-            "ShardIterator" => add(member.text().and_then(|text| text.split_once("/stream/")).map(|(table, _)| table)),
             _ => {}
         }
     }
@@ -198,8 +199,8 @@ mod tests {
             "UPDATE \"Music\" SET Album1 = ***(Redacted) WHERE n=***(Redacted) AND Artist = ***(Redacted)"
         );
         assert_eq!(
-            without_literals("INSERT INTO t VALUE {'a' : 'open"),
-            "INSERT INTO t VALUE {***(Redacted) : ***(Redacted)"
+            without_literals("INSERT INTO t VALUE {'a' : 'x: y', 'b':'open"),
+            "INSERT INTO t VALUE {'a' : ***(Redacted), 'b':***(Redacted)"
         );
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn response(call: &Call, answer: NodeRef<'_, '_>, out: &mut Json) {
         return old_members(operation, answer, call.operation.output(), 0, out);
     }
     out.key(&format!("{operation}Response"));
-    element(answer, 0, out);
+    element(answer, None, 0, out);
 }
 
 /// Parameters of signature version 2 and of presigned calls.
@@ -113,8 +113,8 @@ fn fields(node: NodeRef<'_, '_>, shape: Option<Shape<'_>>, tag: Option<&str>, de
 }
 
 /// XML as JSON without a model: attributes are members, repeated elements a list, text is taken for what it looks like.
-/// S3 records bodies in the same form.
-pub(crate) fn element(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
+/// S3 records bodies in the same form. What is in elements named `hidden` does not stand there.
+pub(crate) fn element(node: NodeRef<'_, '_>, hidden: Option<&str>, depth: u32, out: &mut Json) {
     if node.children().next().is_none() {
         return coerced(node.text().unwrap_or_default(), out);
     }
@@ -127,10 +127,11 @@ pub(crate) fn element(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         out.foreign_key(first.name());
         match alike.as_slice() {
             _ if is_secret(first.name(), None) => out.text(REMOVED),
-            [only] => element(*only, depth + 1, out),
+            _ if hidden == Some(first.name()) => out.text(crate::redact::HIDDEN),
+            [only] => element(*only, hidden, depth + 1, out),
             several => {
                 out.open_list();
-                several.iter().for_each(|node| element(*node, depth + 1, out));
+                several.iter().for_each(|node| element(*node, hidden, depth + 1, out));
                 out.close_list();
             }
         }

@@ -9,7 +9,7 @@ pub(crate) mod sign_in;
 use crate::call::Call;
 use crate::decode::form;
 use crate::exchange::Exchange;
-use crate::identities::{Lesson, Revoked};
+use crate::identities::{Identities, Lesson, Revoked};
 use crate::params::{Body, result_of};
 use crate::recorder::Recorder;
 use crate::tree::{NodeRef, Tree};
@@ -31,7 +31,10 @@ pub(crate) fn teaches(service: &str, operation: &str) -> bool {
                 | "GetSessionToken"
         ),
         "iam" => {
-            matches!(operation, "CreateAccessKey" | "DeleteAccessKey" | "DeleteUser" | "UpdateAccessKey" | "UpdateUser")
+            matches!(
+                operation,
+                "CreateAccessKey" | "CreateUser" | "DeleteAccessKey" | "DeleteUser" | "UpdateAccessKey" | "UpdateUser"
+            )
         }
         "sso" => operation == "GetRoleCredentials",
         "cognito-identity" => operation == "GetCredentialsForIdentity",
@@ -58,6 +61,7 @@ pub(crate) fn take_in(
             .and_then(|identity| identity.account_id.as_deref())
             .unwrap_or(&recorder.config.account_id),
         caller,
+        identities: &*recorder.identities,
         key: credential.map(|credential| credential.access_key_id.as_ref()),
         at: exchange.completed,
         request: body.root().or_else(|| query.as_ref().map(Tree::root)),
@@ -78,6 +82,7 @@ struct Answered<'t> {
     /// The caller's account, or else the house's.
     account: &'t str,
     caller: &'t Caller,
+    identities: &'t dyn Identities,
     /// The key that signed the call.
     key: Option<&'t str>,
     at: EventTime,
@@ -95,6 +100,7 @@ impl<'t> Answered<'t> {
             "GetRoleCredentials" => self.role_credentials(),
             "GetCredentialsForIdentity" => self.identity_credentials(),
             "GetCallerIdentity" => self.caller_identity(),
+            "CreateUser" => self.user(),
             "CreateAccessKey" => {
                 let key = self.result?.child("AccessKey")?;
                 self.access_key(text_of(key, "AccessKeyId")?, text_of(key, "UserName")?)
@@ -134,8 +140,9 @@ impl<'t> Answered<'t> {
 
     fn access_key(&self, access_key_id: &str, user: &str) -> Option<Lesson> {
         let own = self.caller.known().filter(|identity| identity.user_name.as_deref() == Some(user));
-        let identity = match own {
-            Some(own) => Identity { session_context: None, ..own.clone() },
+        let made = || self.identities.resolve(&user_as(self.account, user), self.at);
+        let identity = match own.cloned().or_else(|| made().map(|made| made.identity.clone())) {
+            Some(known) => Identity { session_context: None, ..known },
             None => Identity {
                 arn: Some(format!("arn:aws:iam::{}:user/{user}", self.account)),
                 account_id: Some(self.account.to_owned()),
@@ -145,6 +152,19 @@ impl<'t> Answered<'t> {
         };
         let identity = Identity { access_key_id: Some(access_key_id.to_owned()), ..identity };
         Some(Lesson { access_key_id: access_key_id.to_owned(), identity, origins: Vec::new(), expires: None })
+    }
+
+    /// A new user, with the path and the unique id that only this answer tells: who its keys will be.
+    fn user(&self) -> Option<Lesson> {
+        let user = self.result?.child("User")?;
+        let (arn, id, name) = (text_of(user, "Arn")?, text_of(user, "UserId")?, text_of(user, "UserName")?);
+        let account = arn.split(':').nth(4).filter(|account| !account.is_empty())?;
+        Some(Lesson {
+            access_key_id: user_as(account, name),
+            identity: named::principal(arn, account, Some(id))?,
+            origins: Vec::new(),
+            expires: None,
+        })
     }
 
     /// The service says who the key is that asked: good where nobody has said it better.
@@ -181,6 +201,11 @@ impl<'t> Answered<'t> {
         let origins = known.map(|known| known.origins.clone()).unwrap_or_default();
         Some(Lesson { access_key_id: key.to_owned(), identity, origins, expires })
     }
+}
+
+/// What stands in place of an access key for a user who has none yet. No call is signed with it: see [`crate::who`].
+fn user_as(account: &str, name: &str) -> String {
+    format!("iam-user:{account}:{name}")
 }
 
 fn text_of<'t>(node: NodeRef<'t, 't>, name: &str) -> Option<&'t str> {

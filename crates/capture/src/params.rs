@@ -110,6 +110,9 @@ fn additions(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Js
         out.key(default.name);
         out.raw(default.json);
     }
+    if (service, operation) == ("kms", "CreateKey") {
+        key_specs(body.root(), out);
+    }
     if let ("dynamodb", Some(root)) = (service, body.root()) {
         crate::dynamodb::request_items(operation, root, out);
     }
@@ -120,6 +123,16 @@ fn additions(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Js
     }
     if (service, operation) == ("lambda", "UpdateFunctionCode") {
         qualified_arn(call, exchange, out);
+    }
+}
+
+/// KMS shows the spec of a new key under its name of today and under that of before 2021, whichever was sent.
+fn key_specs(body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+    let names = [("KeySpec", "keySpec"), ("CustomerMasterKeySpec", "customerMasterKeySpec")];
+    let sent = |name: &str| body.and_then(|body| body.child(name)).and_then(NodeRef::text);
+    let spec = names.iter().find_map(|(name, _)| sent(name)).unwrap_or("SYMMETRIC_DEFAULT");
+    for (_, shown) in names.iter().filter(|(name, _)| sent(name).is_none()) {
+        out.text_member(shown, spec);
     }
 }
 

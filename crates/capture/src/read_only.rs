@@ -108,6 +108,7 @@ static LOOKS: &[(&str, &[&str])] = &[
     ("devops-guru", &["StartCostEstimation"]),
     ("dms", &["TestConnection"]),
     ("ds", &["VerifyTrust"]),
+    ("dynamodb", &["TransactGetItems"]),
     (
         "ec2",
         &[

@@ -24,7 +24,8 @@ pub(crate) enum Mask {
     Show,
 }
 
-const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+/// What most services write in place of a value.
+pub(crate) const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 const ATHENA: &str = "HIDDEN_FOR_SECURITY_REASONS";
 const SSM: &str = "Value hidden due to security reasons.";
 const EC2: &str = "<sensitiveDataRemoved>";
@@ -50,7 +51,11 @@ const fn inside(service: &'static str, within: &'static str, member: &'static st
 
 /// Sorted by service.
 static ROWS: &[Row] = &[
+    inside("apigateway", "patchOperations", "value", Mask::Show),
+    row("apigateway", "value", Mask::Text(HIDDEN)),
     row("apigatewayv2", "StageVariables", Mask::Text("***")),
+    row("appconfigdata", "ConfigurationToken", Mask::Text(HIDDEN)),
+    row("appconfigdata", "InitialConfigurationToken", Mask::Text(HIDDEN)),
     inside("appsync", "apiKey", "id", Mask::Text("***")),
     row("appsync", "requestMappingTemplate", Mask::Text("***")),
     row("appsync", "responseMappingTemplate", Mask::Text("***")),
@@ -59,6 +64,26 @@ static ROWS: &[Row] = &[
     row("athena", "QueryString", Mask::Text(OMITTED)),
     row("autoscaling", "UserData", Mask::Text(EC2)),
     inside("batch", "environment", "value", Mask::Text(HIDDEN)),
+    row("bedrock", "offerToken", Mask::Drop),
+    // Which model it was, and nothing that was said to it: as of InvokeModel.
+    row("bedrock-runtime", "additionalModelRequestFields", Mask::Drop),
+    row("bedrock-runtime", "additionalModelResponseFieldPaths", Mask::Drop),
+    row("bedrock-runtime", "content", Mask::Drop),
+    row("bedrock-runtime", "guardrailConfig", Mask::Drop),
+    row("bedrock-runtime", "inferenceConfig", Mask::Drop),
+    row("bedrock-runtime", "input", Mask::Drop),
+    row("bedrock-runtime", "messages", Mask::Drop),
+    row("bedrock-runtime", "modelInput", Mask::Drop),
+    row("bedrock-runtime", "outputConfig", Mask::Drop),
+    row("bedrock-runtime", "performanceConfig", Mask::Drop),
+    row("bedrock-runtime", "promptVariables", Mask::Drop),
+    row("bedrock-runtime", "requestMetadata", Mask::Drop),
+    row("bedrock-runtime", "serviceTier", Mask::Drop),
+    row("bedrock-runtime", "system", Mask::Drop),
+    row("bedrock-runtime", "toolConfig", Mask::Drop),
+    // "Only the input parameter key names are logged" (CloudFormation User Guide, "Logging CloudFormation API calls").
+    row("cloudformation", "ParameterValue", Mask::Drop),
+    row("cloudformation", "ResolvedValue", Mask::Drop),
     row("codebuild", "buildspec", Mask::Text(HIDDEN)),
     row("codebuild", "buildspecOverride", Mask::Text(HIDDEN)),
     row("codebuild", "encryptionKey", Mask::Text(HIDDEN)),
@@ -66,6 +91,7 @@ static ROWS: &[Row] = &[
     row("codebuild", "environmentVariablesOverride", Mask::Leaves(HIDDEN)),
     row("cognito-identity", "SecretKey", Mask::Drop),
     row("cognito-identity", "SessionToken", Mask::Show),
+    row("cognito-idp", "ConfirmationCode", Mask::Text(HIDDEN)),
     row("dynamodb", "AttributesToGet", Mask::Drop),
     row("dynamodb", "Expected", Mask::Drop),
     row("dynamodb", "ExpressionAttributeValues", Mask::Drop),
@@ -85,6 +111,7 @@ static ROWS: &[Row] = &[
     row("dynamodb", "AttributeUpdates", Mask::Names),
     inside("ecs", "environment", "value", Mask::Text(HIDDEN)),
     inside("ecs", "environmentFiles", "value", Mask::Text(HIDDEN)),
+    inside("elasticbeanstalk", "OptionSettings", "Value", Mask::Text(HIDDEN)),
     row("emr", "Configurations", Mask::Text(HIDDEN)),
     inside("events", "Entries", "Detail", Mask::Text(HIDDEN)),
     row("glue", "ConnectionProperties", Mask::Leaves(HIDDEN)),
@@ -114,6 +141,7 @@ static ROWS: &[Row] = &[
     row("redshift-data", "Parameters", Mask::Leaves(OMITTED)),
     row("redshift-data", "Sql", Mask::Text(OMITTED)),
     row("redshift-data", "Sqls", Mask::Leaves(OMITTED)),
+    row("s3control", "AccountId", Mask::Drop),
     row("secretsmanager", "SecretBinary", Mask::Drop),
     row("secretsmanager", "SecretString", Mask::Drop),
     row("ses", "BccAddresses", Mask::TextList(HIDDEN)),
@@ -144,12 +172,16 @@ static ROWS: &[Row] = &[
     row("sts", "SessionToken", Mask::Show),
     row("sts", "TokenCode", Mask::Drop),
     row("sts", "WebIdentityToken", Mask::Drop),
+    row("support", "communicationBody", Mask::Drop),
+    row("support", "subject", Mask::Drop),
+    row("timestream-write", "MeasureValue", Mask::Text(HIDDEN)),
+    inside("timestream-write", "MeasureValues", "Value", Mask::Text(HIDDEN)),
     row("translate", "Text", Mask::Text(HIDDEN)),
     row("translate", "TranslatedText", Mask::Text(HIDDEN)),
 ];
 
 /// Endings of names that mean a secret in any service, where nothing else is said.
-const SECRET_ENDINGS: [&str; 26] = [
+const SECRET_ENDINGS: [&str; 27] = [
     "Password",
     "Passwords",
     "PasswordVerifier",
@@ -163,6 +195,7 @@ const SECRET_ENDINGS: [&str; 26] = [
     "PrivateKey",
     "PreSharedKey",
     "ApiKeyValue",
+    "PlatformCredential",
     "AuthToken",
     "AccessToken",
     "RefreshToken",
@@ -206,11 +239,12 @@ impl Rows {
     }
 }
 
-/// Whether a name means a secret wherever it stands: `MasterUserPassword`, but not `PasswordResetRequired`.
+/// Whether a name means a secret wherever it stands: `MasterUserPassword` and `client_secret`, but not
+/// `PasswordResetRequired`.
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let tail = |ending: &str| {
-        let start = name.len().checked_sub(ending.len());
-        start.and_then(|start| name.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+        let mut letters = name.bytes().rev().filter(|byte| !matches!(byte, b'_' | b'-'));
+        ending.bytes().rev().all(|end| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(&end)))
     };
     let [.., first, last] = name.as_bytes() else { return false };
     // Nearly every name is known to be none of these by its last two letters.
@@ -259,6 +293,7 @@ mod tests {
         assert!(is_secret_name("MasterUserPassword") && is_secret_name("masterUserPassword"));
         assert!(SECRET_ENDINGS.iter().all(|ending| is_secret_name(ending)));
         assert!(is_secret_name("AuthToken") && is_secret_name("clientSecret"));
+        assert!(is_secret_name("client_secret") && is_secret_name("DB-PASSWORD"));
         for name in ["PasswordResetRequired", "NextToken", "KeyName", "SecretId", "PublicKey", "ClientToken"] {
             assert!(!is_secret_name(name), "{name}");
         }

@@ -148,7 +148,7 @@ impl Renderer {
         let mut entry = |name: &str, node: NodeRef<'_, '_>| {
             let mask = self.element_mask(value).or_else(|| {
                 // Keys of maps are data; a key that names a secret still keeps one.
-                crate::redact::is_secret_name(name).then_some(Mask::Text("HIDDEN_DUE_TO_SECURITY_REASONS"))
+                crate::redact::is_secret_name(name).then_some(Mask::Text(crate::redact::HIDDEN))
             });
             match mask {
                 Some(Mask::Drop) => {}

@@ -6,6 +6,7 @@ use crate::tree::{NodeRef, Value};
 use crate::write::Json;
 use aws::Request;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// Where a call happened and who owns what it names without saying whose it is.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +104,34 @@ const REPOSITORIES: &[&str] = &[
     "UpdateRepositoryDescription",
 ];
 
+const NAMED_STREAMS: &[&str] = &["GetShardIterator", "ListShards", "PutRecord", "PutRecords"];
+const STREAMS: &[&str] = &["GetRecords", "GetShardIterator", "ListShards", "PutRecord", "PutRecords"];
+
 static ROWS: &[Row] = &[
+    row(
+        "bedrock-agent-runtime",
+        &["InvokeAgent"],
+        "AWS::Bedrock::AgentAlias",
+        "arn:aws:bedrock:{region}:{account}:agent-alias/{agentId}/{agentAliasId}",
+    ),
+    row(
+        "bedrock-agent-runtime",
+        &["InvokeFlow"],
+        "AWS::Bedrock::FlowAlias",
+        "arn:aws:bedrock:{region}:{account}:flow/{flowIdentifier}/alias/{flowAliasIdentifier}",
+    ),
+    row(
+        "bedrock-agent-runtime",
+        &["Retrieve"],
+        "AWS::Bedrock::KnowledgeBase",
+        "arn:aws:bedrock:{region}:{account}:knowledge-base/{knowledgeBaseId}",
+    ),
+    row(
+        "bedrock-runtime",
+        &["ApplyGuardrail"],
+        "AWS::Bedrock::Guardrail",
+        "arn:aws:bedrock:{region}:{account}:guardrail/{guardrailIdentifier}",
+    ),
     row("cloudfront-keyvaluestore", &[], "AWS::CloudFront::KeyValueStore", "{KvsARN}"),
     row(
         "codecommit",
@@ -143,14 +171,48 @@ static ROWS: &[Row] = &[
         "AWS::KinesisFirehose::DeliveryStream",
         "arn:aws:firehose:{region}:{account}:deliverystream/{DeliveryStreamName}",
     ),
-    row("kinesis", &[], "AWS::Kinesis::Stream", "arn:aws:kinesis:{region}:{account}:stream/{StreamName}"),
-    row("lambda", &[], "AWS::Lambda::Function", "arn:aws:lambda:{region}:{account}:function:{FunctionName}"),
+    row("kinesis", NAMED_STREAMS, "AWS::Kinesis::Stream", "arn:aws:kinesis:{region}:{account}:stream/{StreamName}"),
+    row("kinesis", STREAMS, "AWS::Kinesis::Stream", "{StreamARN}"),
+    row("kinesis", &["SubscribeToShard"], "AWS::Kinesis::StreamConsumer", "{ConsumerARN}"),
+    row("lambda", &[], "AWS::Lambda::Function", FUNCTION),
+    row(
+        "machinelearning",
+        &[],
+        "AWS::MachineLearning::MlModel",
+        "arn:aws:machinelearning:{region}:{account}:mlmodel/{MLModelId}",
+    ),
     row(
         "networkflowmonitor",
         WORKLOAD_INSIGHTS,
         "AWS::NetworkFlowMonitor::Scope",
         "arn:aws:networkflowmonitor:{region}:{account}:scope/{scopeId}",
     ),
+    row(
+        "qbusiness",
+        &[],
+        "AWS::QBusiness::Application",
+        "arn:aws:qbusiness:{region}:{account}:application/{applicationId}",
+    ),
+    row("rds-data", &[], "AWS::RDS::DBCluster", "{resourceArn}"),
+    row(
+        "redshift-data",
+        &[],
+        "AWS::Redshift::Cluster",
+        "arn:aws:redshift:{region}:{account}:cluster:{ClusterIdentifier}",
+    ),
+    row(
+        "sagemaker-featurestore-runtime",
+        &[],
+        "AWS::SageMaker::FeatureGroup",
+        "arn:aws:sagemaker:{region}:{account}:feature-group/{FeatureGroupName}",
+    ),
+    row(
+        "sagemaker-runtime",
+        &[],
+        "AWS::SageMaker::Endpoint",
+        "arn:aws:sagemaker:{region}:{account}:endpoint/{EndpointName}",
+    ),
+    row("sdb", &[], "AWS::SDB::Domain", "arn:aws:sdb:{region}:{account}:domain/{DomainName}"),
     row(
         "ses",
         &["SendEmail", "SendRawEmail", "SendTemplatedEmail"],
@@ -182,6 +244,19 @@ static ROWS: &[Row] = &[
     ),
     row("sts", ASSUME, "AWS::IAM::Role", "{RoleArn}"),
     row("sts", &["AssumeRoleWithSAML"], "AWS::IAM::SAMLProvider", "{PrincipalArn}"),
+    row("swf", &[], "AWS::SWF::Domain", "arn:aws:swf:{region}:{account}:/domain/{domain}"),
+    row(
+        "timestream-write",
+        &[],
+        "AWS::Timestream::Table",
+        "arn:aws:timestream:{region}:{account}:database/{DatabaseName}/table/{TableName}",
+    ),
+    row(
+        "verifiedpermissions",
+        &[],
+        "AWS::VerifiedPermissions::PolicyStore",
+        "arn:aws:verifiedpermissions::{account}:policy-store/{policyStoreId}",
+    ),
 ];
 
 /// Writes `resources` with its key, if the call names any. `response` is needed for what only the answer names.
@@ -193,22 +268,31 @@ pub(crate) fn write(
     response: Option<NodeRef<'_, '_>>,
     out: &mut Json,
 ) {
-    crate::limits::resources(out, |out| match call.service.name() {
-        "kms" => kms(call, place, body, response, out),
-        "dynamodb" | "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
-        "sqs" if call.data.is_some() => queue(place, body, out),
-        "cloudwatch" if call.data.is_some() => {
-            out.open_object();
-            out.text_member("type", "AWS::CloudWatch::Metric");
-            out.close_object();
+    crate::limits::resources(out, |out| {
+        let before = out.len();
+        match call.service.name() {
+            "kms" => kms(call, place, body, response, out),
+            "dynamodb" | "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
+            "sqs" if call.data.is_some() => queue(place, body, out),
+            service => {
+                let operation = call.operation.name();
+                let covers = |row: &&Row| {
+                    row.service == service
+                        && if row.operations.is_empty() {
+                            call.data.is_some()
+                        } else {
+                            row.operations.contains(&operation)
+                        }
+                };
+                ROWS.iter().filter(covers).for_each(|row| entries(row, call, place, request, body, out));
+            }
         }
-        service => {
-            let operation = call.operation.name();
-            let covers = |row: &&Row| {
-                row.service == service
-                    && if row.operations.is_empty() { call.data.is_some() } else { row.operations.contains(&operation) }
-            };
-            ROWS.iter().filter(covers).for_each(|row| entries(row, call, place, request, body, out));
+        // A trail selects data events by the type of what stands here, so none is without: also where the call does not
+        // name its resource, as a shard iterator, a task token or a metric does not.
+        if let Some(data) = call.data.filter(|_| out.len() == before) {
+            out.open_object();
+            out.text_member("type", data);
+            out.close_object();
         }
     });
 }
@@ -224,15 +308,29 @@ fn entries(
     body: Option<NodeRef<'_, '_>>,
     out: &mut Json,
 ) {
-    let Some(name) = parameter_of(row.arn) else {
-        return entry(row, place, &filled(row.arn, place, "", ""), out);
+    let wire = |name: &'static str| {
+        call.operation.input().and_then(|input| input.member(name)).map_or(name, |member| member.wire_name())
     };
-    let wire = call.operation.input().and_then(|input| input.member(name)).map_or(name, |member| member.wire_name());
     let labels = aws::uri_labels(call.operation, request);
-    let label =
-        labels.iter().find(|(label, _)| *label == wire).and_then(|(_, raw)| crate::params::percent_decoded(raw));
+    let label = |wire: &str| {
+        labels.iter().find(|(label, _)| *label == wire).and_then(|(_, raw)| crate::params::percent_decoded(raw))
+    };
+    let mut names = parameters_of(row.arn);
+    let Some(name) = names.next() else {
+        return entry(row, place, &filled(row.arn, place, &[]), out);
+    };
+    // Of an ARN with several parameters each has one value.
+    let mut others: SmallVec<[(&str, Cow<'_, str>); 1]> = SmallVec::new();
+    for name in names {
+        let sent = body.and_then(|body| body.child(wire(name))).and_then(NodeRef::text).map(Cow::Borrowed);
+        match sent.or_else(|| label(wire(name))).filter(|value| !value.is_empty()) {
+            Some(value) => others.push((name, value)),
+            None => return,
+        }
+    }
+    let label = label(wire(name));
     let mut values: SmallVec<[&str; 4]> = SmallVec::new();
-    match body.and_then(|body| body.child(wire)) {
+    match body.and_then(|body| body.child(wire(name))) {
         Some(node) if matches!(node.value(), Value::List) => {
             values.extend(node.children().filter_map(NodeRef::text).take(MAX_ENTRIES));
         }
@@ -241,31 +339,33 @@ fn entries(
     }
     values.extend(label.as_deref());
     for value in values.into_iter().filter(|value| !value.is_empty()) {
-        let arn = if value.starts_with("arn:") {
-            unqualified(row, value).to_owned()
-        } else {
-            filled(row.arn, place, name, value)
+        let arn = match row.service {
+            "lambda" => function_arn(place, value),
+            _ if value.starts_with("arn:") => value.to_owned(),
+            _ => {
+                let mut parameters: SmallVec<[(&str, &str); 2]> = SmallVec::new();
+                parameters.push((name, value));
+                parameters.extend(others.iter().map(|(name, value)| (*name, value.as_ref())));
+                filled(row.arn, place, &parameters)
+            }
         };
         entry(row, place, &arn, out);
     }
 }
 
-/// A function's ARN without version or alias.
-fn unqualified<'a>(row: &Row, arn: &'a str) -> &'a str {
-    if row.service != "lambda" {
-        return arn;
-    }
-    let end = arn.match_indices(':').nth(6).map_or(arn.len(), |(at, _)| at);
-    arn.get(..end).unwrap_or(arn)
-}
+const FUNCTION: &str = "arn:aws:lambda:{region}:{account}:function:{FunctionName}";
 
-/// The ARN of a function that was named by its name or its ARN.
-pub(crate) fn function_arn(place: Place<'_>, name: &str) -> String {
-    match ROWS.iter().find(|row| row.service == "lambda") {
-        Some(row) if name.starts_with("arn:") => unqualified(row, name).to_owned(),
-        Some(row) => filled(row.arn, place, "FunctionName", name),
-        None => name.to_owned(),
+/// The ARN of a function without version or alias. It may be named by its name, by `ACCOUNT:function:NAME` or by its ARN,
+/// each with a version or alias behind it (the Lambda API's `FunctionName`).
+pub(crate) fn function_arn(place: Place<'_>, named: &str) -> String {
+    if named.starts_with("arn:") {
+        let end = named.match_indices(':').nth(6).map_or(named.len(), |(at, _)| at);
+        return named.get(..end).unwrap_or(named).to_owned();
     }
+    let (before, name) = named.split_once("function:").unwrap_or(("", named));
+    let name = name.split(':').next().unwrap_or(name);
+    let account = before.trim_end_matches(':').rsplit(':').next().filter(|account| !account.is_empty());
+    filled(FUNCTION, Place { account: account.unwrap_or(place.account), ..place }, &[("FunctionName", name)])
 }
 
 fn entry(row: &Row, place: Place<'_>, arn: &str, out: &mut Json) {
@@ -285,19 +385,20 @@ fn owner(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| !account.is_empty())
 }
 
-/// The parameter that an ARN's pattern names.
-fn parameter_of(pattern: &'static str) -> Option<&'static str> {
-    let mut names = pattern.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-    names.find(|name| !matches!(*name, "region" | "account"))
+/// The parameters that an ARN's pattern names.
+fn parameters_of(pattern: &'static str) -> impl Iterator<Item = &'static str> {
+    let names = pattern.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    names.filter(|name| !matches!(*name, "region" | "account"))
 }
 
-fn filled(pattern: &str, place: Place<'_>, name: &str, value: &str) -> String {
+fn filled(pattern: &str, place: Place<'_>, parameters: &[(&str, &str)]) -> String {
     let partition = match place.region {
         region if region.starts_with("cn-") => "arn:aws-cn:",
         region if region.starts_with("us-gov-") => "arn:aws-us-gov:",
         _ => "arn:aws:",
     };
-    let mut arn = String::with_capacity(pattern.len() + value.len() + 24);
+    let longer: usize = parameters.iter().map(|(_, value)| value.len()).sum();
+    let mut arn = String::with_capacity(pattern.len() + longer + 24);
     let mut rest = pattern;
     if let Some(tail) = pattern.strip_prefix("arn:aws:") {
         arn.push_str(partition);
@@ -309,10 +410,12 @@ fn filled(pattern: &str, place: Place<'_>, name: &str, value: &str) -> String {
         match inner {
             "region" => arn.push_str(place.region),
             "account" => arn.push_str(place.account),
-            // A parameter's path begins with the slash that the ARN has anyway.
-            _ if inner == name && arn.ends_with('/') => arn.push_str(value.strip_prefix('/').unwrap_or(value)),
-            _ if inner == name => arn.push_str(value),
-            _ => {}
+            name => {
+                let value = parameters.iter().find(|(own, _)| *own == name).map_or("", |(_, value)| value);
+                // A parameter's path begins with the slash that the ARN has anyway.
+                let value = if arn.ends_with('/') { value.strip_prefix('/').unwrap_or(value) } else { value };
+                arn.push_str(value);
+            }
         }
         rest = tail;
     }
@@ -365,7 +468,7 @@ pub(crate) fn kms_key(
         if id.starts_with("arn:") {
             id
         } else {
-            filled("arn:aws:kms:{region}:{account}:key/{KeyId}", place, "KeyId", &id)
+            filled("arn:aws:kms:{region}:{account}:key/{KeyId}", place, &[("KeyId", &id)])
         }
     })
 }
@@ -380,15 +483,20 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
         out.text_member("ARN", arn);
         out.close_object();
     };
-    for table in crate::dynamodb::tables(body).into_iter().take(MAX_ENTRIES) {
+    // A call of a stream is one of its table, too (`reference/trails-and-delivery.md` §6.4).
+    let text = |name: &str| body.child(name).and_then(NodeRef::text);
+    let iterator = || text("ShardIterator")?.split('|').next().filter(|stream| stream.contains("/stream/"));
+    let stream = text("StreamArn").or_else(iterator).filter(|stream| stream.starts_with("arn:"));
+    let streamed = stream.and_then(|stream| stream.split_once("/stream/")).map(|(table, _)| table);
+    for table in crate::dynamodb::tables(body).into_iter().chain(streamed).take(MAX_ENTRIES) {
         if table.starts_with("arn:") {
             entry("AWS::DynamoDB::Table", table);
         } else {
             let pattern = "arn:aws:dynamodb:{region}:{account}:table/{TableName}";
-            entry("AWS::DynamoDB::Table", &filled(pattern, place, "TableName", table));
+            entry("AWS::DynamoDB::Table", &filled(pattern, place, &[("TableName", table)]));
         }
     }
-    if let Some(stream) = body.child("StreamArn").and_then(NodeRef::text) {
+    if let Some(stream) = stream {
         entry("AWS::DynamoDB::Stream", stream);
     }
 }
@@ -417,10 +525,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_function_is_named_without_version_or_alias_however_it_was_named() {
+        let place = Place { region: "eu-west-1", account: "111122223333" };
+        for named in ["f", "f:live", "111122223333:function:f", "111122223333:function:f:3", "function:f:$LATEST"] {
+            assert_eq!(function_arn(place, named), "arn:aws:lambda:eu-west-1:111122223333:function:f", "{named}");
+        }
+        for named in
+            ["arn:aws:lambda:us-west-2:444455556666:function:f:3", "arn:aws:lambda:us-west-2:444455556666:function:f"]
+        {
+            assert_eq!(function_arn(place, named), "arn:aws:lambda:us-west-2:444455556666:function:f");
+        }
+        assert!(function_arn(place, "444455556666:function:f").contains(":444455556666:function:f"));
+    }
+
+    #[test]
     fn patterns_are_filled_and_parameters_exist() {
         let place = Place { region: "eu-west-1", account: "111122223333" };
         assert_eq!(
-            filled("arn:aws:ssm:{region}:{account}:parameter/{Name}", place, "Name", "/a/b"),
+            filled("arn:aws:ssm:{region}:{account}:parameter/{Name}", place, &[("Name", "/a/b")]),
             "arn:aws:ssm:eu-west-1:111122223333:parameter/a/b"
         );
         let catalog = aws::Catalog::embedded();
@@ -428,8 +550,7 @@ mod tests {
             let service = catalog.service(catalog.by_name(row.service).unwrap().id()).unwrap();
             for operation in row.operations {
                 let input = service.operation(operation).and_then(|operation| operation.input());
-                let known =
-                    parameter_of(row.arn).is_none_or(|name| input.is_some_and(|input| input.member(name).is_some()));
+                let known = parameters_of(row.arn).all(|name| input.is_some_and(|input| input.member(name).is_some()));
                 assert!(known, "{}:{operation} {}", row.service, row.arn);
             }
         }

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::decode::form::decoded;
 use crate::exchange::Exchange;
 use crate::params::{Body, Written, percent_decoded};
+use crate::redact::HIDDEN;
 use crate::write::Json;
 use aws::{Credential, Headers, Location, Request, Shape};
 use std::borrow::Cow;
@@ -39,12 +40,21 @@ const UNSHOWN: [&str; 8] = [
 /// Which key shall encrypt an object: no secret, whatever the model says.
 const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
+/// Whether a record names those to whom a call grants something by their e-mail addresses: only the requester's copy
+/// does (§6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grantees {
+    Shown,
+    Hidden,
+}
+
 /// Writes the members of `requestParameters`.
 pub(crate) fn request(
     call: &Call,
     exchange: &Exchange<'_>,
     body: &Body<'_>,
     raw_body: &[u8],
+    grantees: Grantees,
     out: &mut Json,
 ) -> Written {
     let request = &exchange.request;
@@ -62,13 +72,13 @@ pub(crate) fn request(
     let document = document(call, body);
     queries(request, document.unwrap_or_default(), out);
     if let Some(input) = call.operation.input() {
-        headers(&request.headers, input, out);
+        headers(&request.headers, input, grantees, out);
     }
     match document {
         // No document of S3's is named like that, and no name may stand twice.
         Some(name) if is_own(name) => Written::Members,
         _ if call.data.is_some() => Written::Members,
-        _ => content(call, body, raw_body, out),
+        _ => content(call, body, raw_body, grantees, out),
     }
 }
 
@@ -122,7 +132,7 @@ fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
 const MAX_PAIRS: usize = 100;
 
 /// The modeled `x-amz-` headers that a caller may see again.
-fn headers(headers: &Headers<'_>, shape: Shape<'_>, out: &mut Json) {
+fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mut Json) {
     for member in shape.members().filter(|member| member.location() == Location::Header) {
         let name = member.wire_name();
         let amazon = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
@@ -131,13 +141,17 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, out: &mut Json) {
             && !UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name))
             && !name.to_ascii_lowercase().ends_with("-customer-key");
         if let Some(value) = headers.get(name).filter(|_| shown) {
-            out.text_member(&name.to_ascii_lowercase(), value);
+            let name = name.to_ascii_lowercase();
+            let addressed = grantees == Grantees::Hidden
+                && name.starts_with("x-amz-grant-")
+                && value.to_ascii_lowercase().contains("emailaddress");
+            out.text_member(&name, if addressed { HIDDEN } else { value });
         }
     }
 }
 
 /// The document that a management call puts: a policy as JSON, anything else as its XML says.
-fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], out: &mut Json) -> Written {
+fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], grantees: Grantees, out: &mut Json) -> Written {
     if call.operation.name() == "PutBucketPolicy" {
         match crate::decode::json::tree(raw_body) {
             Ok(policy) => {
@@ -152,7 +166,8 @@ fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], out: &mut Json) -> Wri
         Body::Omitted => return Written::Omitted,
         Body::Tree(tree) => {
             out.foreign_key(tree.root().name());
-            crate::ec2::element(tree.root(), 0, out);
+            let hidden = (grantees == Grantees::Hidden).then_some("EmailAddress");
+            crate::ec2::element(tree.root(), hidden, 0, out);
         }
         Body::Empty | Body::Malformed => {}
     }
@@ -247,13 +262,15 @@ pub(crate) fn copied<'a>(call: &Call, request: &Request<'a>) -> Option<Cow<'a, s
     is_object.then_some(source)
 }
 
-/// Writes `resources` with its key (§10): the object or the prefix, then the bucket, then the object that was copied.
+/// Writes `resources` with its key (§10): the object or the prefix, then the bucket if there was one, then the object that
+/// was copied. A trail selects data events by what stands here, so none is without its object.
 pub(crate) fn resources(
     call: &Call,
     address: &Address<'_>,
     source: Option<&str>,
     region: &str,
     account: &str,
+    has_bucket: bool,
     out: &mut Json,
 ) {
     let Some(bucket) = &address.bucket else { return };
@@ -269,7 +286,9 @@ pub(crate) fn resources(
                 None => entry(None, data, ("ARNPrefix", &format!("{bucket}/")), out),
             }
         }
-        entry(Some(account), kind, ("ARN", &bucket), out);
+        if has_bucket {
+            entry(Some(account), kind, ("ARN", &bucket), out);
+        }
         if let (Some(data), Some(source), false) = (call.data, source, call.is_directory) {
             entry(None, data, ("ARN", &format!("arn:aws:s3:::{source}")), out);
         }

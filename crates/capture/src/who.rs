@@ -63,6 +63,10 @@ pub(crate) fn caller(
         Some(credential) if credential.kind == CredentialKind::Bearer => {
             Caller::Stated(Box::new(unknown(recorder, None)))
         }
+        // What is remembered under something else than an access key has a colon in its name, which no key has.
+        Some(credential) if credential.access_key_id.contains(':') => {
+            Caller::Stated(Box::new(unknown(recorder, Some(&credential.access_key_id))))
+        }
         Some(credential) => match recorder.identities.resolve(&credential.access_key_id, at) {
             Some(principal) => Caller::Known(principal),
             None => Caller::Stated(Box::new(unknown(recorder, Some(&credential.access_key_id)))),

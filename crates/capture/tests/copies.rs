@@ -132,6 +132,25 @@ fn the_owner_of_a_bucket_hears_of_others_and_they_do_not_hear_who_that_is() {
 }
 
 #[test]
+fn only_the_requester_reads_the_addresses_of_those_who_are_granted_something() {
+    let acl = "<AccessControlPolicy><AccessControlList><Grant><Grantee><EmailAddress>b@example.com</EmailAddress></Grantee>\
+               <Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>";
+    let put = Scene::unsigned("PUT", "/audit?acl")
+        .by(BOB, "s3")
+        .header("x-amz-grant-read", "emailAddress=\"a@example.com\"")
+        .header("x-amz-grant-write", "id=\"1\"")
+        .body(acl);
+    let records = put.records(&two_accounts());
+    let [caller, owner] = records.as_slice() else { panic!("{records:?}") };
+    let email = "/requestParameters/AccessControlPolicy/AccessControlList/Grant/Grantee/EmailAddress";
+    assert_eq!(at(caller, email), "b@example.com");
+    assert!(at(caller, "/requestParameters/x-amz-grant-read").to_string().contains("a@example.com"));
+    assert_eq!(at(owner, email), "HIDDEN_DUE_TO_SECURITY_REASONS");
+    assert!(!owner.to_string().contains("@example.com"), "{owner}");
+    assert_eq!(at(owner, "/requestParameters/x-amz-grant-write"), "id=\"1\"");
+}
+
+#[test]
 fn refusals_of_sts_and_kms_stay_with_the_caller() {
     let denied = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
     let records = assume(BOB, ACCOUNT).answer(403, denied).records(&two_accounts());

@@ -187,6 +187,30 @@ fn keys_that_were_taken_away_are_unknown() {
 }
 
 #[test]
+fn the_first_key_of_a_new_user_is_known_with_path_and_id() {
+    let (recorder, memory) = recorder_with_memory();
+    let user = "<User><Path>/div/team/</Path><UserName>bob</UserName><UserId>AIDABOB</UserId><Arn>arn:aws:iam::111122223333:user/div/team/bob</Arn></User>";
+    iam("Action=CreateUser&UserName=bob&Path=%2Fdiv%2Fteam%2F", user).record(&recorder);
+    let key = "<AccessKey><AccessKeyId>AKIABOB</AccessKeyId><UserName>bob</UserName></AccessKey>";
+    iam("Action=CreateAccessKey&UserName=bob", key).record(&recorder);
+    let record = call(&recorder, "AKIABOB");
+    assert_eq!(
+        record.get("userIdentity"),
+        Some(
+            &json!({"type":"IAMUser","principalId":"AIDABOB","arn":"arn:aws:iam::111122223333:user/div/team/bob","accountId":"111122223333","accessKeyId":"AKIABOB","userName":"bob"})
+        )
+    );
+    let pretender = call(&recorder, "iam-user:111122223333:bob");
+    assert_eq!(
+        pretender.pointer("/userIdentity/type"),
+        Some(&json!("Unknown")),
+        "no call is signed with what is no key"
+    );
+    iam("Action=DeleteUser&UserName=bob", "").record(&recorder);
+    assert!(memory.resolve("AKIABOB", NOW).is_none() && memory.resolve("iam-user:111122223333:bob", NOW).is_none());
+}
+
+#[test]
 fn a_caller_identity_completes_what_is_known_and_keeps_its_chain() {
     let (recorder, memory) = recorder_with_memory();
     Scene::unsigned("POST", "/")

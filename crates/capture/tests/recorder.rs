@@ -429,6 +429,15 @@ fn secrets_of_many_services_leave_no_trace() {
         Scene::json("events", "AWSEvents.PutEvents", r#"{"Entries":[{"Source":"s","DetailType":"t","Detail":"PLANTED"}]}"#),
         Scene::json("ecs", "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", r#"{"family":"f","containerDefinitions":[{"name":"c","environment":[{"name":"K","value":"PLANTED"}]}]}"#),
         Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.SignUp", r#"{"ClientId":"c","Username":"u","Password":"PLANTED"}"#),
+        Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.CreateIdentityProvider", r#"{"UserPoolId":"p","ProviderName":"n","ProviderType":"OIDC","ProviderDetails":{"client_id":"i","client_secret":"PLANTED"}}"#),
+        Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.ConfirmForgotPassword", r#"{"ClientId":"c","Username":"u","ConfirmationCode":"PLANTED","Password":"PLANTED"}"#),
+        Scene::json("support", "AWSSupport_20130415.CreateCase", r#"{"subject":"PLANTED","communicationBody":"PLANTED","language":"en"}"#),
+        Scene::json("timestream", "Timestream_20181101.WriteRecords", r#"{"DatabaseName":"d","TableName":"t","Records":[{"MeasureName":"m","MeasureValue":"PLANTED","MeasureValues":[{"Name":"n","Value":"PLANTED","Type":"VARCHAR"}]}]}"#),
+        Scene::form("cloudformation", "Action=CreateStack&Version=2010-05-15&StackName=s&Parameters.member.1.ParameterKey=Pw&Parameters.member.1.ParameterValue=PLANTED"),
+        Scene::form("elasticbeanstalk", "Action=CreateEnvironment&Version=2010-12-01&ApplicationName=a&OptionSettings.member.1.OptionName=PW&OptionSettings.member.1.Value=PLANTED"),
+        Scene::form("sns", "Action=CreatePlatformApplication&Version=2010-03-31&Name=n&Platform=GCM&Attributes.entry.1.key=PlatformCredential&Attributes.entry.1.value=PLANTED"),
+        Scene::signed("POST", "/apikeys", "apigateway").body(r#"{"name":"k","value":"PLANTED"}"#).answer(201, r#"{"id":"i","value":"PLANTED"}"#),
+        Scene::signed("POST", "/model/m/converse", "bedrock").header("host", "bedrock-runtime.eu-west-1.amazonaws.com").body(r#"{"system":[{"text":"PLANTED"}],"messages":[{"role":"user","content":[{"text":"PLANTED"}]}]}"#),
         Scene::form("sns", "Action=Publish&Version=2010-03-31&TopicArn=arn&Message=PLANTED&Subject=PLANTED"),
         Scene::form("rds", "Action=CreateDBInstance&Version=2014-10-31&DBInstanceIdentifier=i&MasterUserPassword=PLANTED"),
         Scene::form("iam", "Action=CreateLoginProfile&Version=2010-05-08&UserName=u&Password=PLANTED"),
@@ -516,6 +525,86 @@ fn a_copy_names_what_it_copies() {
     assert_eq!(copied("other/a%20b"), object);
     assert_eq!(copied("arn:aws:s3:eu-west-1:1:accesspoint/x/object/k"), Value::Null, "an access point");
     assert_eq!(copied("other"), Value::Null);
+}
+
+#[test]
+fn kms_tells_which_algorithm_and_spec_it_took() {
+    let parameters = |operation: &str, body: &str| {
+        let scene = Scene::json("kms", &format!("TrentService.{operation}"), body).answer(200, "{}");
+        at(&scene.record(&recorder()), "/requestParameters").clone()
+    };
+    assert_eq!(
+        parameters("Decrypt", r#"{"EncryptionContext":{"a":"b"}}"#),
+        json!({"encryptionContext":{"a":"b"},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"})
+    );
+    assert_eq!(
+        parameters("Decrypt", r#"{"EncryptionAlgorithm":"RSAES_OAEP_SHA_256"}"#),
+        json!({"encryptionAlgorithm":"RSAES_OAEP_SHA_256"})
+    );
+    let key = |spec: &str, usage: &str| json!({"description":"","origin":"AWS_KMS","bypassPolicyLockoutSafetyCheck":false,"customerMasterKeySpec":spec,"keySpec":spec,"keyUsage":usage});
+    assert_eq!(parameters("CreateKey", "{}"), key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"));
+    assert_eq!(
+        parameters("CreateKey", r#"{"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"}"#),
+        key("ECC_NIST_P256", "SIGN_VERIFY")
+    );
+    assert_eq!(parameters("GenerateRandom", r#"{"NumberOfBytes":32}"#), Value::Null);
+}
+
+#[test]
+fn every_data_event_names_a_type_by_which_a_trail_can_select_it() {
+    let resources = |scene: Scene| {
+        let record = scene.record(&recorder());
+        assert_eq!(at(&record, "/eventCategory"), "Data", "{record}");
+        at(&record, "/resources").clone()
+    };
+    let kinesis = |body: &str| resources(Scene::json("kinesis", "Kinesis_20131202.GetRecords", body));
+    assert_eq!(kinesis(r#"{"ShardIterator":"i"}"#), json!([{"type":"AWS::Kinesis::Stream"}]));
+    let stream = "arn:aws:kinesis:eu-west-1:444455556666:stream/s";
+    assert_eq!(
+        kinesis(&format!(r#"{{"ShardIterator":"i","StreamARN":"{stream}"}}"#)),
+        json!([{"accountId":"444455556666","type":"AWS::Kinesis::Stream","ARN":stream}])
+    );
+    let write =
+        Scene::json("timestream", "Timestream_20181101.WriteRecords", r#"{"DatabaseName":"d","TableName":"t"}"#);
+    assert_eq!(
+        resources(write),
+        json!([{"accountId":ACCOUNT,"type":"AWS::Timestream::Table","ARN":"arn:aws:timestream:eu-west-1:111122223333:database/d/table/t"}])
+    );
+    let missing = Scene::signed("GET", "/nowhere/k", "s3")
+        .answer(404, "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>");
+    assert_eq!(resources(missing), json!([{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::nowhere/k"}]));
+    let invoked = Scene::signed("POST", "/2015-03-31/functions/f:live/invocations", "lambda");
+    assert_eq!(
+        resources(invoked),
+        json!([{"accountId":ACCOUNT,"type":"AWS::Lambda::Function","ARN":"arn:aws:lambda:eu-west-1:111122223333:function:f"}])
+    );
+}
+
+#[test]
+fn a_call_of_a_stream_names_the_table_and_the_stream() {
+    let stream = "arn:aws:dynamodb:eu-west-1:111122223333:table/t/stream/2026-01-15T10:00:00.000";
+    let both = json!([
+        {"accountId":ACCOUNT,"type":"AWS::DynamoDB::Table","ARN":"arn:aws:dynamodb:eu-west-1:111122223333:table/t"},
+        {"accountId":ACCOUNT,"type":"AWS::DynamoDB::Stream","ARN":stream}
+    ]);
+    for (operation, body) in [
+        ("GetShardIterator", format!(r#"{{"StreamArn":"{stream}","ShardId":"s"}}"#)),
+        ("GetRecords", format!(r#"{{"ShardIterator":"{stream}|1|AAAA"}}"#)),
+    ] {
+        let scene = Scene::json("dynamodb", &format!("DynamoDBStreams_20120810.{operation}"), &body);
+        assert_eq!(at(&scene.record(&recorder()), "/resources"), &both, "{operation}");
+    }
+}
+
+#[test]
+fn a_sent_mail_tells_its_id() {
+    let sent = Scene::form("ses", "Action=SendEmail&Version=2010-12-01&Source=a%40example.com").answer(
+        200,
+        "<SendEmailResponse><SendEmailResult><MessageId>m-1</MessageId></SendEmailResult></SendEmailResponse>",
+    );
+    let record = sent.record(&recorder());
+    assert_eq!(at(&record, "/additionalEventData"), &json!({"sesMessageId":"m-1"}));
+    assert_eq!(at(&record, "/responseElements"), &Value::Null);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::exchange::Exchange;
 use crate::limits;
-use crate::params::{Body, percent_decoded};
+use crate::params::{Body, percent_decoded, result_of};
 use crate::resources::{Place, function_arn};
 use crate::tree::NodeRef;
 use crate::write::Json;
@@ -26,6 +26,13 @@ pub(super) fn members(
         ("kms", _) => {
             if let Some(id) = answer.root().and_then(|root| root.child("KeyMaterialId")).and_then(NodeRef::text) {
                 out.text_member("keyMaterialId", id);
+            }
+        }
+        ("ses" | "sesv2", _) => {
+            if let Some(id) =
+                answer.root().map(result_of).and_then(|root| root.child("MessageId")).and_then(NodeRef::text)
+            {
+                out.text_member("sesMessageId", limits::text(id));
             }
         }
         ("signin", "CreateOAuth2Token") => signed_in(caller, body, out),

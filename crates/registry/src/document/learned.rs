@@ -5,7 +5,7 @@ use event::Identity;
 use serde::{Deserialize, Serialize};
 
 /// The identity behind an access key, as an AssumeRole, GetSessionToken, CreateAccessKey or GetCallerIdentity response
-/// told it. Key: the access key id, or what stands for a refresh token (`docs/formats/registry.md`). Holds no secret.
+/// told it. Key: the access key id, or what stands for a refresh token or a user (`docs/formats/registry.md`). Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LearnedIdentity {
     /// The key that the identity signs with.
