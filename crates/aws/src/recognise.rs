@@ -20,6 +20,7 @@ pub use candidates::Candidates;
 pub use host::region;
 pub(crate) use route::Router;
 pub(crate) use s3::address as s3_address;
+pub use wire::form_action;
 
 use crate::{Catalog, Operation, Protocol, Request, ServiceId};
 use route::Fit;
@@ -87,7 +88,7 @@ fn fitting<'a, 'c: 'a>(
             }
             Wire::Form { action, .. } if info.protocols().iter().any(|protocol| protocol.is_form()) => {
                 let ec2 = info.protocols().contains(&Protocol::Ec2);
-                (if ec2 { Protocol::Ec2 } else { Protocol::Query }, Some(*action))
+                (if ec2 { Protocol::Ec2 } else { Protocol::Query }, Some(action.as_ref()))
             }
             _ if info.protocol().is_rest() => (info.protocol(), None),
             _ => return None,

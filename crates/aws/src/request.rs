@@ -1,5 +1,7 @@
 //! The head of a request as the recogniser, the credential parser and the signature maths see it: borrowed, raw, never changed.
 
+use percent_encoding::percent_decode;
+
 /// The head of an HTTP request. Nothing is decoded: path and query stand as they were on the wire.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
@@ -24,17 +26,15 @@ impl<'a> Request<'a> {
         Pairs::new(self.query.as_bytes())
     }
 
-    /// The raw value of the first query parameter of that (raw) name.
+    /// The raw value of the first query parameter of that name, however it is encoded.
     pub fn query_value(&self, name: &str) -> Option<&'a str> {
         // The value is a piece of `self.query`, cut at ASCII bytes, so it is text.
-        self.query_pairs()
-            .find(|(key, _)| *key == name.as_bytes())
-            .and_then(|(_, value)| std::str::from_utf8(value).ok())
+        self.query_pairs().find(|(key, _)| is_named(key, name)).and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// Whether the query string has a parameter of that (raw) name, with or without a value.
+    /// Whether the query string has a parameter of that name, however it is encoded, with or without a value.
     pub fn has_query(&self, name: &str) -> bool {
-        self.query_pairs().any(|(key, _)| key == name.as_bytes())
+        self.query_pairs().any(|(key, _)| is_named(key, name))
     }
 }
 
@@ -101,6 +101,11 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
+/// Whether a raw key is that name. A service decodes before it compares, so `%41ction` is `Action`.
+pub(crate) fn is_named(raw: &[u8], name: &str) -> bool {
+    raw == name.as_bytes() || (raw.len() > name.len() && raw.contains(&b'%') && percent_decode(raw).eq(name.bytes()))
+}
+
 /// What stands before and after the first `byte`; the second is empty when it does not occur.
 fn split_at_byte(bytes: &[u8], byte: u8) -> (&[u8], &[u8]) {
     match memchr::memchr(byte, bytes) {
@@ -121,6 +126,13 @@ mod tests {
         let pairs: Vec<_> = Pairs::new(b"a=1&&uploads&k=x%20y=z&").collect();
         let expected: [(&[u8], &[u8]); 3] = [(b"a", b"1"), (b"uploads", b""), (b"k", b"x%20y=z")];
         assert_eq!(pairs, expected);
+    }
+
+    #[test]
+    fn a_parameter_is_known_however_its_name_is_encoded() {
+        let request = Request { method: "PUT", path: "/b", query: "%70olicy&x-i%64=A%20B", headers: Headers(&[]) };
+        assert!(request.has_query("policy") && !request.has_query("olicy"));
+        assert_eq!(request.query_value("x-id"), Some("A%20B"));
     }
 
     #[test]

@@ -155,7 +155,8 @@ impl Call {
 /// Reads the head of a request.
 pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
     // A form names its operation in the body: the head alone cannot tell.
-    let in_body = is_form(head) && head.query.is_empty() && !head.headers.has("x-amz-target");
+    let may_be = || head.query.is_empty() || recognise::form_action(head.query.as_bytes()).is_some();
+    let in_body = is_form(head) && !head.headers.has("x-amz-target") && may_be();
     let found = if in_body { None } else { recognised(catalog, head, &[]) };
     let found = found.and_then(|found| {
         let service = catalog.service(found.service).ok()?;
@@ -186,8 +187,7 @@ pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
 /// The call that a form names, where only one service is possible.
 fn by_action(service: &'static Service, form: &[u8]) -> Option<Call> {
     let protocol = *service.protocols().iter().find(|protocol| protocol.is_form())?;
-    let (_, action) = aws::Pairs::new(form).find(|(name, _)| *name == b"Action")?;
-    let operation = service.operation(std::str::from_utf8(action).ok()?)?;
+    let operation = service.operation(&recognise::form_action(form)?)?;
     Some(Call::new(service, operation, protocol))
 }
 

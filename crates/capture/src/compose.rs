@@ -4,6 +4,7 @@ mod accounts;
 mod additional;
 mod deleted;
 mod network_activity;
+mod unnamed;
 
 use crate::call::{self, Call};
 use crate::compose::deleted::DeletedKey;
@@ -32,6 +33,12 @@ const EVENT_VERSION: &str = "1.11";
 pub(crate) fn records(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'_>) -> Verdict {
     match Record::derive(recorder, opened, exchange) {
         Ok(records) => Verdict::Record(records),
+        Err(reason @ (Reason::UnknownService | Reason::UnknownOperation)) if recorder.config.record_unauthenticated => {
+            match unnamed::record(recorder, opened, exchange) {
+                Some(event) => Verdict::Record(Records { events: vec![event], reduced: 0 }),
+                None => Verdict::Unrecorded(reason),
+            }
+        }
         Err(reason) => Verdict::Unrecorded(reason),
     }
 }
@@ -243,36 +250,18 @@ impl Record<'_> {
             out.text_member("vpcEndpointId", endpoint);
         }
         out.text_member("eventCategory", if self.call.data.is_none() { "Management" } else { "Data" });
-        self.tls(&mut out);
+        tls(self.exchange, &mut out);
         out.close_object();
         out.into_text()
     }
 
     fn head(&self, out: &mut Json) {
-        use std::io::Write;
-        out.key("userIdentity");
-        who::write(self.caller, out);
-        let mut short = [0u8; 64];
-        out.key("eventTime");
-        crate::time::write_iso(self.exchange.completed, out);
-        out.text_member("eventSource", self.call.event_source());
-        out.text_member("eventName", &names::event_name(&self.call, self.is_denied()));
-        out.text_member("awsRegion", self.region);
-        let mut place = &mut short[..];
-        let _ = write!(place, "{}", self.exchange.client.to_canonical());
-        let left = place.len();
-        let address = short.len() - left;
-        out.text_member("sourceIPAddress", text(&short, address));
+        let name = names::event_name(&self.call, self.is_denied());
+        who_and_what(self.caller, self.exchange, self.call.event_source(), &name, self.region, out);
     }
 
     fn agent(&self, out: &mut Json) {
-        if let Some(agent) = self.exchange.request.headers.get("user-agent") {
-            if self.call.is_s3() {
-                out.text_member("userAgent", limits::text(&format!("[{agent}]")));
-            } else {
-                out.text_member("userAgent", limits::text(agent));
-            }
-        }
+        agent(self.exchange, self.call.is_s3(), out);
     }
 
     fn is_denied(&self) -> bool {
@@ -411,21 +400,51 @@ impl Record<'_> {
         let answer = self.answer.root().filter(|_| error.is_none());
         resources::write(&self.call, self.place(), &self.exchange.request, self.body.root(), answer, out);
     }
+}
 
-    fn tls(&self, out: &mut Json) {
-        let Some(tls) = self.exchange.tls else { return };
-        out.key("tlsDetails");
-        out.open_object();
-        out.text_member("tlsVersion", &tls.version);
-        out.text_member("cipherSuite", &tls.cipher_suite);
-        if let Some(host) = self.exchange.request.host() {
-            out.text_member("clientProvidedHostHeader", limits::text(host));
+/// From `userIdentity` to `sourceIPAddress`.
+fn who_and_what(caller: &Identity, exchange: &Exchange<'_>, source: &str, name: &str, region: &str, out: &mut Json) {
+    use std::io::Write;
+    out.key("userIdentity");
+    who::write(caller, out);
+    let mut short = [0u8; 64];
+    out.key("eventTime");
+    crate::time::write_iso(exchange.completed, out);
+    out.text_member("eventSource", source);
+    out.text_member("eventName", name);
+    out.text_member("awsRegion", region);
+    let mut place = &mut short[..];
+    let _ = write!(place, "{}", exchange.client.to_canonical());
+    let left = place.len();
+    let address = short.len() - left;
+    out.text_member("sourceIPAddress", text(&short, address));
+}
+
+/// `userAgent`, which S3 writes in brackets.
+fn agent(exchange: &Exchange<'_>, in_brackets: bool, out: &mut Json) {
+    if let Some(agent) = exchange.request.headers.get("user-agent") {
+        if in_brackets {
+            out.text_member("userAgent", limits::text(&format!("[{agent}]")));
+        } else {
+            out.text_member("userAgent", limits::text(agent));
         }
-        if let Some(exchange) = &tls.key_exchange {
-            out.text_member("keyExchange", exchange);
-        }
-        out.close_object();
     }
+}
+
+/// `tlsDetails`, of a connection that had any.
+fn tls(exchange: &Exchange<'_>, out: &mut Json) {
+    let Some(tls) = exchange.tls else { return };
+    out.key("tlsDetails");
+    out.open_object();
+    out.text_member("tlsVersion", &tls.version);
+    out.text_member("cipherSuite", &tls.cipher_suite);
+    if let Some(host) = exchange.request.host() {
+        out.text_member("clientProvidedHostHeader", limits::text(host));
+    }
+    if let Some(exchange) = &tls.key_exchange {
+        out.text_member("keyExchange", exchange);
+    }
+    out.close_object();
 }
 
 /// How much of a call its record tells.
@@ -485,6 +504,15 @@ fn region<'e>(
     if call.service.is_global() && !REGIONAL_TOO.contains(&call.service.name()) {
         return Cow::Borrowed("us-east-1");
     }
+    region_of(recorder, request, credential)
+}
+
+/// The Region that a request says by itself, or the house's.
+fn region_of<'e>(
+    recorder: &'e Recorder,
+    request: &aws::Request<'e>,
+    credential: Option<&Credential<'e>>,
+) -> Cow<'e, str> {
     let named = credential.map(|credential| credential.region.clone());
     named
         .filter(|region| !region.is_empty() && !region.contains(['*', ',']))

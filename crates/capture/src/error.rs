@@ -69,6 +69,19 @@ pub(crate) fn of(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>) -> Optio
     }
 }
 
+/// The code of a request that names no operation, in whatever way it was told; its status where nothing else is told.
+pub(crate) fn unnamed_code(exchange: &Exchange<'_>) -> Option<String> {
+    let Some(response) = &exchange.response else { return Some("ServiceUnavailable".to_owned()) };
+    if response.status < 400 {
+        return None;
+    }
+    let tree =
+        crate::decode::json::tree(response.body.bytes).or_else(|_| crate::decode::xml::tree(response.body.bytes));
+    let root = tree.as_ref().ok().map(|tree| tree.root());
+    let code = in_json(response, root).0.or_else(|| in_xml(root).0).map(bare);
+    Some(code.map_or_else(|| response.status.to_string(), |code| code.into_owned()))
+}
+
 fn own(code: &str, message: &str) -> Failed {
     Failed { code: code.to_owned(), message: Some(message.to_owned()), denied: false, unauthenticated: false }
 }

@@ -9,4 +9,4 @@ mod head;
 pub(crate) use framing::Framing;
 #[cfg(any(test, fuzzing))]
 pub(crate) use framing::FramingError;
-pub(crate) use head::{HeadError, RequestHead, ResponseHead};
+pub(crate) use head::{HeadError, MAX_HEADERS, RequestHead, ResponseHead};

@@ -57,7 +57,7 @@ impl Metrics {
         for reason in Reason::ALL {
             let _ = self.unrecorded.get_or_create(&Why { reason: reason.name() });
         }
-        for reason in ["unreachable", "no_answer", "cut_short"] {
+        for reason in ["unreachable", "no_answer", "cut_short", "upgraded"] {
             let _ = self.upstream_failures.get_or_create(&Why { reason });
         }
         for reason in ["gone", "stalled"] {

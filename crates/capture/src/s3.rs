@@ -19,8 +19,11 @@ pub(crate) struct Address<'a> {
 impl<'a> Address<'a> {
     pub(crate) fn of(call: &Call, request: &Request<'a>) -> Address<'a> {
         let labels = aws::uri_labels(call.operation, request);
-        let label =
-            |wanted: &str| labels.iter().find(|(name, _)| *name == wanted).and_then(|(_, raw)| percent_decoded(raw));
+        // What decodes to no text stands as it was sent.
+        let label = |wanted: &str| {
+            let (_, raw) = labels.iter().find(|(name, _)| *name == wanted)?;
+            percent_decoded(raw).or(Some(Cow::Borrowed(*raw)))
+        };
         Address { bucket: label("Bucket"), key: label("Key") }
     }
 }

@@ -1,16 +1,19 @@
 //! How a request names its operation, if it does so by name.
 
+use crate::request::is_named;
 use crate::{Pairs, Request};
+use percent_encoding::percent_decode;
+use std::borrow::Cow;
 
 /// The way in which a request names what it wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wire<'r> {
     /// `POST /service/PREFIX/operation/OPERATION` of Smithy RPC v2.
     Cbor { prefix: &'r str, operation: &'r str },
     /// `X-Amz-Target: PREFIX.OPERATION`.
     Json { prefix: &'r str, operation: &'r str },
     /// `Action` and `Version` in the query string or in a form.
-    Form { action: &'r str, version: &'r str },
+    Form { action: Cow<'r, str>, version: Cow<'r, str> },
     /// A form whose first bytes are not known yet.
     UnreadForm,
     /// By method and path.
@@ -27,13 +30,12 @@ impl<'r> Wire<'r> {
         if let Some((prefix, operation)) = target {
             return Wire::Json { prefix, operation };
         }
-        if let Some(wire) = action(request.query.as_bytes()) {
-            return wire;
-        }
+        let in_query = || action(request.query.as_bytes());
         if request.method == "POST" && is_form(request) {
-            return action(form).unwrap_or(Wire::UnreadForm);
+            // Where both name one, the form is what the call is about.
+            return action(form).or_else(in_query).unwrap_or(Wire::UnreadForm);
         }
-        Wire::Route
+        in_query().unwrap_or(Wire::Route)
     }
 }
 
@@ -59,18 +61,32 @@ fn cbor<'r>(request: &Request<'r>) -> Option<(&'r str, &'r str)> {
     (marked && segments.next()? == "service" && !operation.is_empty()).then_some((prefix, operation))
 }
 
+/// `Action` and `Version` of a form or a query string.
 fn action<'r>(form: &'r [u8]) -> Option<Wire<'r>> {
-    let (mut action, mut version) = (None, "");
+    let (mut action, mut version) = (None, None);
     // Both stand near the front in every SDK; a hand-written call may put them anywhere in what is kept of the body.
     for (name, value) in Pairs::new(form) {
-        match name {
-            b"Action" => action = action.or(std::str::from_utf8(value).ok()),
-            b"Version" => version = std::str::from_utf8(value).unwrap_or_default(),
-            _ => continue,
+        if action.is_none() && is_named(name, "Action") {
+            action = plain(value);
+        } else if version.is_none() && is_named(name, "Version") {
+            version = plain(value);
         }
-        if action.is_some() && !version.is_empty() {
+        if action.is_some() && version.is_some() {
             break;
         }
     }
-    action.map(|action| Wire::Form { action, version })
+    Some(Wire::Form { action: action?, version: version.unwrap_or_default() })
+}
+
+/// The operation that a form or a query string names, decoded.
+pub fn form_action(form: &[u8]) -> Option<Cow<'_, str>> {
+    match action(form)? {
+        Wire::Form { action, .. } => Some(action),
+        _ => None,
+    }
+}
+
+/// Names of operations and versions have no spaces, so `+` is nothing but itself.
+fn plain(raw: &[u8]) -> Option<Cow<'_, str>> {
+    percent_decode(raw).decode_utf8().ok()
 }

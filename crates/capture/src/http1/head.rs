@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// More headers than any SDK sends; nginx and the AWS endpoints refuse earlier.
-const MAX_HEADERS: usize = 128;
+pub(crate) const MAX_HEADERS: usize = 128;
 /// Content types whose pieces are messages: of AWS, and of WHATWG's server-sent events.
 const EVENT_STREAMS: [&[u8]; 2] = [b"application/vnd.amazon.eventstream", b"text/event-stream"];
 
@@ -27,6 +27,9 @@ pub(crate) enum HeadError {
     /// Framing that two readers could understand differently (request smuggling, RFC 9112 section 11.2).
     #[error("ambiguous message length")]
     AmbiguousLength,
+    /// Two operations named at once: whoever reads only one of them does what the other does not see.
+    #[error("more than one X-Amz-Target")]
+    Target,
     /// No `Host` in HTTP/1.1, or two (RFC 9112, section 3.2).
     #[error("a request needs one Host")]
     Host,
@@ -70,6 +73,9 @@ impl RequestHead {
         let facts = Facts::of(request.headers)?;
         if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
             return Err(HeadError::Host);
+        }
+        if facts.targets > 1 {
+            return Err(HeadError::Target);
         }
         let framing = match (facts.transfer_coding, facts.content_length) {
             (Some(_), Some(_)) => return Err(HeadError::AmbiguousLength),
@@ -201,6 +207,7 @@ struct Facts {
     explicit_keep_alive: bool,
     expects_continue: bool,
     hosts: usize,
+    targets: usize,
 }
 
 impl Facts {
@@ -230,6 +237,7 @@ impl Facts {
                     }
                 }
                 4 if is("host") => facts.hosts += 1,
+                12 if is("x-amz-target") => facts.targets += 1,
                 6 if is("expect") => {
                     facts.expects_continue = header.value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
                 }
@@ -319,6 +327,7 @@ mod tests {
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", HeadError::TransferCoding),
             ("GET / HTTP/1.1\r\n\r\n", HeadError::Host),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", HeadError::Host),
+            ("POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: A.B\r\nx-amz-target: A.C\r\n\r\n", HeadError::Target),
             ("garbage\r\n\r\n", HeadError::Malformed),
         ] {
             assert_eq!(request(wire).map(|_| ()), Err(error), "{wire}");

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 /// The largest request head (all AWS endpoints refuse earlier; a presigned URL with a session token has about 4 KiB).
-const MAX_HEAD_BYTES: usize = 64 << 10;
+pub(super) const MAX_HEAD_BYTES: usize = 64 << 10;
 /// What is still read from a client that was answered early, so that it sees the answer and not a reset.
 const LINGER_BYTES: usize = 4 << 20;
 /// How long that may take.
@@ -178,6 +178,12 @@ where
         let ended = relay.run().await;
         let mut cut_by_reset = false;
         let failure = match ended {
+            Ended::Upgraded if would_carry_calls(head) => {
+                worker.recording.metrics.upstream_failed("upgraded");
+                tracing::warn!(upstream = %pool.upstream(), "upstream would speak HTTP/2 where nobody could read the calls");
+                cut_by_reset = true;
+                Some(Failure::ResetMidBody)
+            }
             Ended::Complete | Ended::Upgraded => None,
             Ended::NoAnswer { untouched: true, .. } if reused && relay.replayable() && is_idempotent(head.method()) => {
                 // The upstream closed the waiting connection before it saw the request: RFC 9110, section 9.2.2.
@@ -209,9 +215,13 @@ where
             }
             Ended::BadRequest => {
                 worker.recording.metrics.bad_requests.inc();
-                drop(relay);
-                let _ = client.write_all(bad_request(&HeadError::Malformed)).await;
-                return Next::Close;
+                if !relay.request_begun() {
+                    drop(relay);
+                    let _ = client.write_all(bad_request(&HeadError::Malformed)).await;
+                    return Next::Close;
+                }
+                // The upstream has seen a request, and may have acted on its head.
+                Some(Failure::ClientGone)
             }
         };
         let receipt = record_relayed(&relay, head, opened, peer, worker, failure);
@@ -225,6 +235,17 @@ where
             // An answer that ends with its connection must not seem whole.
             client.reset_on_close();
             return Next::Abort;
+        }
+        if matches!(ended, Ended::BadRequest) {
+            let untouched = relay.nothing_sent();
+            drop(relay);
+            upstream.reset_on_close();
+            if !untouched {
+                client.reset_on_close();
+                return Next::Abort;
+            }
+            let _ = client.write_all(bad_request(&HeadError::Malformed)).await;
+            return Next::Close;
         }
         if ended.by_client() {
             drop(relay);
@@ -249,7 +270,8 @@ where
         let keep_alive = head.keep_alive
             && relay.response.as_ref().is_some_and(|response| response.keep_alive)
             && relay.finish_request(head).await;
-        let reusable = relay.upstream_reusable();
+        // Who was asked to close may do so without a word.
+        let reusable = head.keep_alive && relay.upstream_reusable();
         drop(relay);
         if reusable {
             pool.put_back(upstream);
@@ -406,6 +428,16 @@ fn is_idempotent(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS")
 }
 
+/// Whether the protocol that the client asks for carries calls like the one it stands in: HTTP/2 (RFC 7540, section 3.2).
+/// They would pass through a tunnel without a record.
+fn would_carry_calls(head: &RequestHead) -> bool {
+    let asked = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    asked.flat_map(|(_, value)| value.split(|byte| *byte == b',')).any(|protocol| {
+        let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
+        [&b"h2c"[..], b"h2", b"http"].iter().any(|http| name.eq_ignore_ascii_case(http))
+    })
+}
+
 /// The answer to bytes that are no request.
 fn bad_request(error: &HeadError) -> &'static [u8] {
     match error {
@@ -413,7 +445,7 @@ fn bad_request(error: &HeadError) -> &'static [u8] {
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
         HeadError::TransferCoding => b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        HeadError::Malformed | HeadError::AmbiguousLength | HeadError::Host => {
+        HeadError::Malformed | HeadError::AmbiguousLength | HeadError::Host | HeadError::Target => {
             b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
     }

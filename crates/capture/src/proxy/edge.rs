@@ -32,6 +32,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Pause while a PROXY header is still coming in.
 const PREAMBLE_PAUSE: Duration = Duration::from_millis(2);
+/// How often connections to upstreams are closed that have waited too long: one that serves a connection at a time waits
+/// for it to end.
+const SWEEP_TICK: Duration = Duration::from_secs(1);
 /// How often a draining thread looks whether its connections have ended.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 
@@ -194,10 +197,15 @@ impl Worker {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "cannot listen"),
         };
+        let mut sweep = tokio::time::interval(SWEEP_TICK);
         loop {
             let accepted = tokio::select! {
                 biased;
                 _ = draining.wait_for(|draining| *draining) => break,
+                _ = sweep.tick() => {
+                    self.pools.iter().for_each(Pool::sweep);
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             match accepted {

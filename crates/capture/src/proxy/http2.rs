@@ -6,6 +6,7 @@
 use super::connection;
 use super::edge::Worker;
 use super::recording::Peer;
+use crate::http1;
 use crate::local::BoxError;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
@@ -76,7 +77,11 @@ where
         }
     });
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-    builder.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).keep_alive_interval(Duration::from_secs(60));
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(connection::MAX_HEAD_BYTES as u32)
+        .keep_alive_interval(Duration::from_secs(60));
     let serving = builder.serve_connection(TokioIo::new(Rewound { first, inner: client }), service);
     tokio::pin!(serving);
     let mut tick = tokio::time::interval(Duration::from_millis(100));
@@ -120,7 +125,10 @@ async fn carry(
         let idle = AtomicBool::new(false);
         connection::serve(theirs, BytesMut::new(), peer, &worker, &idle).await;
     });
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_headers(http1::MAX_HEADERS)
+        .handshake(TokioIo::new(ours))
+        .await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "the pipe of an HTTP/2 stream ended early");

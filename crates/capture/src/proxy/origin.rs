@@ -73,6 +73,10 @@ impl TrustedProxies {
             if !self.trusts(caller) {
                 break;
             }
+            // Empty elements of a list are passed over (RFC 9110, section 5.6.1).
+            if entry.trim_ascii().is_empty() {
+                continue;
+            }
             match std::str::from_utf8(entry).ok().and_then(|text| address(text.trim())) {
                 Some(address) => caller = address,
                 None => break,
@@ -186,6 +190,7 @@ mod tests {
         assert_eq!(caller("10.0.0.1", &["1.2.3.4:80"]), "1.2.3.4");
         assert_eq!(caller("10.0.0.1", &["9.9.9.9, unknown"]), "10.0.0.1");
         assert_eq!(caller("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(caller("10.0.0.1", &["1.2.3.4, ,"]), "1.2.3.4");
     }
 
     #[test]

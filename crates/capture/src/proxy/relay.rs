@@ -199,6 +199,11 @@ where
         !self.consumed && self.request_framing.is_done()
     }
 
+    /// Whether anything of the request has gone to the upstream.
+    pub(super) fn request_begun(&self) -> bool {
+        self.consumed || self.inbound_written > 0
+    }
+
     /// Whether the client has said its whole request.
     pub(super) fn request_read(&self) -> bool {
         self.request_framing.is_done()

@@ -115,6 +115,12 @@ impl Pool {
         Ok(UpstreamIo::Tls(Box::new(stream)))
     }
 
+    /// Closes the connections that will not be used again: they waited too long, or the upstream has ended them.
+    pub(super) fn sweep(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(io, since)| since.elapsed() < IDLE && io.is_quiet());
+    }
+
     /// Keeps a connection for the next exchange.
     pub(super) fn put_back(&self, io: UpstreamIo) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
