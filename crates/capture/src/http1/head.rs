@@ -78,6 +78,7 @@ impl RequestHead {
             return Err(HeadError::Target);
         }
         let framing = match (facts.transfer_coding, facts.content_length) {
+            _ if facts.identity_coding => return Err(HeadError::TransferCoding),
             (Some(_), Some(_)) => return Err(HeadError::AmbiguousLength),
             (Some(false), None) => return Err(HeadError::TransferCoding),
             (Some(true), None) if minor == 0 => return Err(HeadError::TransferCoding),
@@ -201,6 +202,8 @@ struct Facts {
     content_length: Option<u64>,
     /// `Some(true)`: exactly `chunked`; `Some(false)`: anything else.
     transfer_coding: Option<bool>,
+    /// A coding that is none, which servers of before 2014 may name (RFC 2616, section 3.6).
+    identity_coding: bool,
     /// The last transfer coding is `chunked`, whatever stands before it.
     chunked_last: bool,
     close: bool,
@@ -223,6 +226,9 @@ impl Facts {
                         return Err(HeadError::AmbiguousLength);
                     }
                     facts.content_length = Some(length);
+                }
+                17 if is("transfer-encoding") && header.value.trim_ascii().eq_ignore_ascii_case(b"identity") => {
+                    facts.identity_coding = true;
                 }
                 17 if is("transfer-encoding") => {
                     let chunked = header.value.trim_ascii().eq_ignore_ascii_case(b"chunked");
@@ -343,6 +349,8 @@ mod tests {
         assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false), Framing::CHUNKED);
         assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", false), Framing::CHUNKED);
         assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", false), Framing::UntilClose);
+        let identity = "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 3\r\n\r\n";
+        assert_eq!(framing(identity, false), Framing::Length(3));
         assert_eq!(framing("HTTP/1.0 200 OK\r\n\r\n", false), Framing::UntilClose);
     }
 
