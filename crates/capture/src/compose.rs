@@ -292,7 +292,7 @@ impl Record<'_> {
                 return s3::request(&self.call, self.exchange, self.body, self.raw_body, grantees, out);
             }
             if self.call.protocol != Protocol::Ec2 {
-                return params::request(&self.call, self.exchange, self.body, out);
+                return params::request(&self.call, self.exchange, self.place(), self.body, out);
             }
             match self.body {
                 Body::Omitted => return Written::Omitted,

@@ -7,9 +7,11 @@ use crate::exchange::{Exchange, Response};
 use crate::manner::Casing;
 use crate::redact::Mask;
 use crate::render::{Renderer, Wire, masked, typed};
+use crate::resources::{Place, function_arn};
 use crate::tree::{NodeRef, Tree, Value};
 use crate::write::Json;
 use aws::{Headers, Kind, Location, Member, Protocol, Shape};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// A body, decoded as far as it can be.
@@ -76,7 +78,13 @@ pub(crate) enum Written {
 }
 
 /// Writes the members of `requestParameters`.
-pub(crate) fn request(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Json) -> Written {
+pub(crate) fn request(
+    call: &Call,
+    exchange: &Exchange<'_>,
+    place: Place<'_>,
+    body: &Body<'_>,
+    out: &mut Json,
+) -> Written {
     let Some(input) = call.operation.input() else { return Written::Members };
     let wire = match call.protocol {
         Protocol::Query | Protocol::Ec2 => Wire::Query,
@@ -98,12 +106,12 @@ pub(crate) fn request(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out
         }
     }
     let written = content(&renderer, input, body, out);
-    additions(call, exchange, body, out);
+    additions(call, exchange, place, body, out);
     written
 }
 
 /// What stands in a record beside the parameters that were sent.
-fn additions(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Json) {
+fn additions(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, body: &Body<'_>, out: &mut Json) {
     let (service, operation) = (call.service.name(), call.operation.name());
     let sent = |name: &str| !name.is_empty() && body.root().is_some_and(|root| root.child(name).is_some());
     for default in crate::drift::defaults(service, operation).filter(|default| !sent(default.member)) {
@@ -122,7 +130,7 @@ fn additions(call: &Call, exchange: &Exchange<'_>, body: &Body<'_>, out: &mut Js
         crate::saml::write(assertion, out);
     }
     if (service, operation) == ("lambda", "UpdateFunctionCode") {
-        qualified_arn(call, exchange, out);
+        qualified_arn(call, exchange, place, out);
     }
 }
 
@@ -136,22 +144,15 @@ fn key_specs(body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     }
 }
 
-/// Lambda takes the ARN of a function apart where it was named by it (§7.5).
-fn qualified_arn(call: &Call, exchange: &Exchange<'_>, out: &mut Json) {
+/// Lambda takes the ARN of a function apart, by whatever it was named (§7.5).
+fn qualified_arn(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, out: &mut Json) {
     let labels = aws::uri_labels(call.operation, &exchange.request);
-    let Some(arn) = labels.first().and_then(|(_, raw)| percent_decoded(raw)) else { return };
-    let mut parts = arn.split(':');
-    let ("arn", Some(partition), Some("lambda"), Some(region), Some(account), Some("function"), Some(name)) = (
-        parts.next().unwrap_or_default(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ) else {
-        return;
-    };
+    let Some(named) = labels.first().and_then(|(_, raw)| percent_decoded(raw)) else { return };
+    let arn = function_arn(place, &named);
+    let parts: SmallVec<[&str; 8]> = arn.split(':').collect();
+    let ["arn", partition, "lambda", region, account, "function", name] = parts.as_slice() else { return };
+    let after = named.rsplit_once("function:").map_or(named.as_ref(), |(_, after)| after);
+    let qualifier = after.split_once(':').map(|(_, qualifier)| qualifier);
     out.key("fullyQualifiedArn");
     out.open_object();
     out.key("arnPrefix");
@@ -166,7 +167,7 @@ fn qualified_arn(call: &Call, exchange: &Exchange<'_>, out: &mut Json) {
     out.close_object();
     out.key("functionQualifier");
     out.open_object();
-    if let Some(qualifier) = parts.next() {
+    if let Some(qualifier) = qualifier {
         out.text_member("qualifier", qualifier);
     }
     out.close_object();

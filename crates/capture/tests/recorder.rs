@@ -551,6 +551,22 @@ fn kms_tells_which_algorithm_and_spec_it_took() {
 }
 
 #[test]
+fn lambda_takes_the_name_of_an_updated_function_apart() {
+    let updated = |name: &str| {
+        let target = format!("/2015-03-31/functions/{name}/code");
+        let scene = Scene::signed("PUT", &target, "lambda").body(r#"{"S3Bucket":"b","S3Key":"k"}"#);
+        at(&scene.record(&recorder()), "/requestParameters/fullyQualifiedArn").clone()
+    };
+    let arn = |region: &str, qualifier: Value| json!({"arnPrefix":{"partition":"aws","region":region,"account":ACCOUNT},"relativeId":{"functionName":"f"},"functionQualifier":qualifier});
+    assert_eq!(updated("f"), arn("eu-west-1", json!({})));
+    assert_eq!(updated("111122223333:function:f:live"), arn("eu-west-1", json!({"qualifier":"live"})));
+    assert_eq!(
+        updated("arn%3Aaws%3Alambda%3Aus-east-1%3A111122223333%3Afunction%3Af%3A3"),
+        arn("us-east-1", json!({"qualifier":"3"}))
+    );
+}
+
+#[test]
 fn every_data_event_names_a_type_by_which_a_trail_can_select_it() {
     let resources = |scene: Scene| {
         let record = scene.record(&recorder());
