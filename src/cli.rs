@@ -4,12 +4,16 @@ mod audit;
 mod places;
 pub(crate) mod prove;
 pub(crate) mod record;
+mod say;
 pub(crate) mod serve;
 pub(crate) mod validate_logs;
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// The most files or parts that are read at once: each takes a connection and a buffer.
+const PARALLEL_MAX: i64 = 1024;
 
 /// An open, self-hosted CloudTrail.
 #[derive(Debug, Parser)]
@@ -85,8 +89,8 @@ pub(crate) struct ProveArgs {
     #[arg(long, value_name = "KEY", requires = "verify")]
     pub(crate) witness_key: Vec<String>,
     /// How many parts of the log are read at once
-    #[arg(long, value_name = "N", default_value = "32")]
-    pub(crate) parallel: usize,
+    #[arg(long, value_name = "N", default_value = "32", value_parser = clap::value_parser!(u16).range(1..=PARALLEL_MAX))]
+    pub(crate) parallel: u16,
 }
 
 /// Flags of `opentrail serve`; what is left out comes from the file, then from the defaults.
@@ -257,8 +261,8 @@ pub(crate) struct ValidateLogsArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
     /// How many files are read at once [default: 64, or two per core for a folder]
-    #[arg(long, value_name = "N")]
-    pub(crate) parallel: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=PARALLEL_MAX))]
+    pub(crate) parallel: Option<u16>,
     /// Say what is valid, too
     #[arg(long)]
     pub(crate) verbose: bool,

@@ -2,6 +2,7 @@
 
 use crate::cli::ProveArgs;
 use crate::cli::places::{self, Place, credentials, told_logs};
+use crate::cli::say::{complain, plain, say};
 use crate::telemetry;
 use anyhow::{Context, bail};
 use event::EventTime;
@@ -12,9 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use trail::transparency::archived::{ArchivedLog, Found};
 use trail::transparency::merkle::{leaf_hash, verify_inclusion};
-use trail::transparency::note::{Checkpoint, VerifierKey};
-use trail::transparency::proof::{PROOF_MAX, Proof, Proven};
-use trail::transparency::seen::key_of_log;
+use trail::transparency::note::{Checkpoint, NoteError, VerifierKey};
+use trail::transparency::proof::{PROOF_MAX, Proof, ProofError, Proven};
+use trail::transparency::seen::{LogKeys, keys_of_log};
 use trail::verify::{Archive, S3Archive};
 
 /// Exit codes: it is not proven; nothing can be said.
@@ -34,7 +35,7 @@ pub(crate) fn run(args: Box<ProveArgs>) -> anyhow::Result<ExitCode> {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(NOT_PROVEN)),
         Err(error) => {
-            eprintln!("opentrail: {error:#}");
+            complain!("opentrail: {}", plain(format!("{error:#}")));
             Ok(ExitCode::from(CANNOT_TELL))
         }
     }
@@ -48,11 +49,9 @@ async fn prove(args: &ProveArgs, event_id: &str) -> anyhow::Result<bool> {
     }
     for log in logs.iter().rev() {
         let (note, checkpoint) = log.checkpoint().await?;
-        let key = key_of_log(&keys, &checkpoint.origin);
-        if let Some(key) = &key {
-            note.verified_by(key).with_context(|| format!("the checkpoint of {}", checkpoint.origin))?;
-        }
-        let Some(found) = log.find(event_id, checkpoint.size, args.parallel.max(1)).await? else { continue };
+        let key = keys.signer(&note, &checkpoint.origin);
+        let key = key.with_context(|| format!("the checkpoint of {}", checkpoint.origin))?;
+        let Some(found) = log.find(event_id, checkpoint.size, usize::from(args.parallel)).await? else { continue };
         let proof = log.prove(&found, note, &checkpoint).await?;
         let leaf = leaf_hash(&proof.leaf);
         if !verify_inclusion(&proof.hashes, &leaf, proof.index, checkpoint.size, &checkpoint.root) {
@@ -66,7 +65,7 @@ async fn prove(args: &ProveArgs, event_id: &str) -> anyhow::Result<bool> {
         tell_proof(event_id, &proof, &checkpoint, key.as_ref(), &found, &file);
         return Ok(true);
     }
-    eprintln!(
+    complain!(
         "opentrail: event {event_id} is in none of {} transparency logs: it may not be delivered yet, or not selected by the trail",
         logs.len()
     );
@@ -74,8 +73,8 @@ async fn prove(args: &ProveArgs, event_id: &str) -> anyhow::Result<bool> {
 }
 
 /// The logs to search, the newest last, and the keys that are known.
-async fn logs(args: &ProveArgs) -> anyhow::Result<(Vec<ArchivedLog>, Vec<VerifierKey>)> {
-    let mut keys = places::keys(&args.public_key)?;
+async fn logs(args: &ProveArgs) -> anyhow::Result<(Vec<ArchivedLog>, LogKeys)> {
+    let mut keys = LogKeys { given: places::keys(&args.public_key)?, told: Vec::new() };
     let s3 = places::endpoint(args.endpoint_url.as_ref(), "S3");
     let region = places::variable("AWS_REGION").or_else(|| places::variable("AWS_DEFAULT_REGION"));
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
@@ -95,7 +94,7 @@ async fn logs(args: &ProveArgs) -> anyhow::Result<(Vec<ArchivedLog>, Vec<Verifie
             .as_ref()
             .is_none_or(|trail| *trail == told.trail_arn || told.trail_arn.ends_with(&format!(":trail/{trail}")));
         if is_meant {
-            keys.push(told.key);
+            keys.told.push(told.key);
             logs.extend(ArchivedLog::new(Arc::clone(&archive), &told.bucket, &told.folder).with_others().await?);
         }
     }
@@ -119,15 +118,15 @@ fn tell_proof(
     let Checkpoint { origin, size, root } = checkpoint;
     let (bucket, object) = &found.file;
     if proof.record.is_none() {
-        eprintln!(
+        complain!(
             "opentrail: the log file s3://{bucket}/{object} does not hold the record any more: the proof is without it"
         );
     }
     if std::io::stdout().is_terminal() {
         let shown = key.map_or_else(|| "KEY".to_owned(), ToString::to_string);
-        println!("event {event_id} is entry {} of the {size} entries of the log {origin}", proof.index);
-        println!("the proof is in {}; whoever has it can verify it:\n", file.display());
-        println!("    opentrail prove --verify {} --public-key {shown}", file.display());
+        say!("event {event_id} is entry {} of the {size} entries of the log {origin}", proof.index);
+        say!("the proof is in {}; whoever has it can verify it:\n", file.display());
+        say!("    opentrail prove --verify {} --public-key {shown}", file.display());
         return;
     }
     let told = json!({
@@ -143,7 +142,7 @@ fn tell_proof(
         "proof": file.display().to_string(),
         "record": record_of(proof),
     });
-    println!("{told:#}");
+    say!("{told:#}");
 }
 
 /// Whether a proof holds.
@@ -157,21 +156,33 @@ fn verify(args: &ProveArgs, file: &Path) -> anyhow::Result<bool> {
         Err(error) => return Ok(tell_invalid(&error.to_string())),
     };
     let origin = Checkpoint::of(&proof.note).map(|checkpoint| checkpoint.origin).unwrap_or_default();
-    let Some(key) = key_of_log(&keys, &origin) else {
-        return Ok(tell_invalid(&format!("it is about the log {origin}, and the public key is that of another")));
-    };
-    match proof.verify(&key, &witnesses) {
-        Ok(proven) => tell_valid(&proof, &proven),
-        Err(error) => return Ok(tell_invalid(&error.to_string())),
+    if let Some(other) = witnesses.iter().find(|key| !key.is_witness()) {
+        bail!("{other} is the key of a log: --witness-key asks for that of a witness (NAME+ID+B…)");
     }
-    Ok(true)
+    let mut why = format!("it is about the log {origin}, and the public key is that of another");
+    for key in keys_of_log(&keys, &origin) {
+        match proof.verify(&key, &witnesses) {
+            Ok(proven) => {
+                tell_valid(&proof, &proven);
+                return Ok(true);
+            }
+            Err(error) => {
+                why = error.to_string();
+                // The next key may be the one that has signed.
+                if error != ProofError::Checkpoint(NoteError::Unsigned) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(tell_invalid(&why))
 }
 
 fn tell_invalid(why: &str) -> bool {
     if std::io::stdout().is_terminal() {
-        eprintln!("INVALID: {why}");
+        complain!("INVALID: {}", plain(why));
     } else {
-        println!("{:#}", json!({"valid": false, "message": why}));
+        say!("{:#}", json!({"valid": false, "message": why}));
     }
     false
 }
@@ -181,13 +192,13 @@ fn tell_valid(proof: &Proof, proven: &Proven) {
     let Checkpoint { origin, size, root } = checkpoint;
     let time = |seconds: &u64| EventTime(i64::try_from(*seconds).unwrap_or(i64::MAX)).to_string();
     if std::io::stdout().is_terminal() {
-        println!("valid: event {event_id} is entry {index} of the {size} entries of the log {origin}");
+        say!("valid: event {event_id} is entry {index} of the {size} entries of the log {origin}");
         for (witness, seen) in witnesses {
-            println!("the witness {witness} has seen the log so at {}", time(seen));
+            say!("the witness {witness} has seen the log so at {}", time(seen));
         }
         match &proof.record {
-            Some(record) => println!("\n{}", String::from_utf8_lossy(record)),
-            None => println!("the record is not in the proof; its SHA-256 is {}", hex(&proven.hash)),
+            Some(record) => say!("\n{}", plain(String::from_utf8_lossy(record))),
+            None => say!("the record is not in the proof; its SHA-256 is {}", hex(&proven.hash)),
         }
         return;
     }
@@ -203,7 +214,7 @@ fn tell_valid(proof: &Proof, proven: &Proven) {
         "witnesses": witnesses.iter().map(witness).collect::<Vec<_>>(),
         "record": record_of(proof),
     });
-    println!("{told:#}");
+    say!("{told:#}");
 }
 
 /// The record as JSON, its members in their order.

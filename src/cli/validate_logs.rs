@@ -3,6 +3,7 @@
 use crate::cli::ValidateLogsArgs;
 use crate::cli::audit::{self, Subject};
 use crate::cli::places::{credentials, endpoint, variable};
+use crate::cli::say::{complain, plain, say};
 use crate::telemetry;
 use anyhow::{Context, bail};
 use event::EventTime;
@@ -16,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use trail::transparency::audit::{AuditResults, Listed, ListedFile, file_name};
 use trail::verify::{
     Archive, Chain, CloudTrailApi, Counts, Finding, Folder, KeySource, Memory, Progress, PublicKeys, Request, Results,
-    S3Archive, Verdict, bucket_of, validate,
+    S3Archive, TrailInfo, Verdict, bucket_of, validate,
 };
 
 /// Exit codes: something is invalid; nothing can be said.
@@ -24,6 +25,8 @@ const INVALID: u8 = 1;
 const CANNOT_TELL: u8 = 2;
 /// Files that are read at once over a network. An OpenTrail records each read before it answers, many with one sync.
 const PARALLEL: usize = 64;
+/// A log tells of a file a moment after it was delivered. One that is behind the digests by more than this, seconds, is not written any more.
+const TIME_TO_LOG: i64 = 3600;
 
 /// Verifies, and says what was found.
 pub(crate) fn run(args: Box<ValidateLogsArgs>) -> anyhow::Result<ExitCode> {
@@ -35,7 +38,7 @@ pub(crate) fn run(args: Box<ValidateLogsArgs>) -> anyhow::Result<ExitCode> {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(INVALID)),
         Err(error) => {
-            eprintln!("opentrail: {error:#}");
+            complain!("opentrail: {}", plain(format!("{error:#}")));
             Ok(ExitCode::from(CANNOT_TELL))
         }
     }
@@ -46,6 +49,7 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
     let arn = Arn::parse(&args.trail_arn).with_context(|| format!("Invalid trail ARN provided: {}", args.trail_arn))?;
     let now = EventTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64));
     let (start, end) = range(args, now)?;
+    let asked = audit::asked(args, &arn.account, &arn.region, &arn.name)?;
     let region = args.region.clone().or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
     let region = region.unwrap_or_else(|| arn.region.clone());
     let endpoint = |service: &str| endpoint(args.endpoint_url.as_ref(), service);
@@ -57,14 +61,17 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
     } else {
         Some(CloudTrailApi::new(credentials()?, endpoint("CLOUDTRAIL"), region.clone()).map_err(anyhow::Error::msg)?)
     };
-    let place = match (&api, knows_place) {
-        (Some(api), false) => Some(
+    // Where the archive is named, the trail may be gone.
+    let described = match &api {
+        Some(api) if knows_place => api.trail(&args.trail_arn).await.unwrap_or_default(),
+        Some(api) => Some(
             api.trail(&args.trail_arn)
                 .await?
                 .with_context(|| format!("there is no trail {}; name its bucket with --s3-bucket", args.trail_arn))?,
         ),
-        _ => None,
+        None => None,
     };
+    let place = described.clone().filter(|_| !knows_place);
     let organization = match (&args.organization_id, &place) {
         (Some(id), _) => Some(id.clone()),
         (None, Some(place)) if place.is_organization_trail => {
@@ -94,8 +101,14 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
         Some(bucket) => bucket,
         None => bucket_of(archive.as_ref(), &chain).await?,
     };
+    // What the trail delivers elsewhere by now says nothing about this place.
+    let prefix = |prefix: &Option<String>| prefix.clone().unwrap_or_default();
+    let is_here = |trail: &TrailInfo| trail.bucket == bucket && prefix(&trail.prefix) == prefix(&chain.prefix);
+    let is_here = described.as_ref().is_none_or(is_here);
+    let has_digests = described.as_ref().is_none_or(|trail| trail.log_file_validation_enabled != Some(false));
+    let is_going_on = is_here && has_digests;
     // A trail that is gone says nothing: then the archive must speak for itself.
-    let latest_delivery = match &api {
+    let latest_delivery = match api.as_ref().filter(|_| is_here) {
         Some(api) => api.latest_digest_delivery(&args.trail_arn).await.unwrap_or_default(),
         None => None,
     };
@@ -108,7 +121,11 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
         Some(path) => Memory::load(path, &name).map_err(anyhow::Error::msg)?,
         None => Memory::default(),
     };
-    let parallel = args.parallel.unwrap_or_else(|| match args.local {
+    // A file that cannot be written is told before anything is read.
+    if let Some(path) = &args.state {
+        memory.save(path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let parallel = args.parallel.map(usize::from).unwrap_or_else(|| match args.local {
         // One more for each processor, so that none waits for the next file.
         Some(_) => 2 * std::thread::available_parallelism().map_or(1, usize::from),
         None => PARALLEL,
@@ -127,15 +144,26 @@ async fn verify(args: &ValidateLogsArgs) -> anyhow::Result<bool> {
         memory: memory.logs.clone(),
         parallel,
     };
-    let request = Request { chain, bucket, start, end, now, parallel, latest_delivery, memory };
+    let request = Request { chain, bucket, start, end, now, parallel, latest_delivery, is_going_on, memory };
     let results = validate(archive, keys, request, &mut telling).await?;
     subject.digests.files = std::mem::take(&mut telling.listed);
-    // Where digests are bad, or were passed over, their files are not known.
-    let is_whole = results.digests.invalid + results.missing + results.remembered_digests == 0;
-    subject.digests.covered = results.found.filter(|_| is_whole);
-    let audited = audit::look(args, subject).await?;
+    subject.digests.covered.clone_from(&results.covered);
+    subject.digests.before = results.listed_before.iter().map(|key| file_name(key).to_owned()).collect();
+    let written = |(_, to): (EventTime, EventTime)| EventTime(to.0.saturating_sub(TIME_TO_LOG));
+    subject.digests.logged_until = results.found.map(written).filter(|_| audit::is_wanted(args));
+    let audited = audit::look(args, asked, subject).await;
+    let is_right = audited.as_ref().is_ok_and(|audited| audited.as_ref().is_none_or(|log| log.findings.is_empty()));
+    if !is_right {
+        // Files that no log could be asked about, or about which it says something else, are to be looked at again.
+        telling.forget();
+    }
+    let audited = audited?;
     telling.end(&results, audited.as_ref(), start, end);
-    Ok(!results.is_bad() && audited.is_none_or(|audited| audited.findings.is_empty()))
+    let is_valid = is_right && !results.is_bad();
+    match telling.unwritten.take().filter(|_| is_valid) {
+        Some(error) => Err(error),
+        None => Ok(is_valid),
+    }
 }
 
 /// The parts of a trail's ARN.
@@ -157,7 +185,13 @@ impl Arn {
 }
 
 fn range(args: &ValidateLogsArgs, now: EventTime) -> anyhow::Result<(EventTime, EventTime)> {
-    let time = |text: &String| parse_time(text).with_context(|| format!("Unable to parse date value: {text}"));
+    let time = |text: &String| {
+        parse_time(text).with_context(|| {
+            format!(
+                "Unable to parse date value: {text} (write 2026-01-15, 2026-01-15T10:02 or 2026-01-15T10:02:03Z, UTC)"
+            )
+        })
+    };
     let start = time(&args.start_time)?;
     let end = args.end_time.as_ref().map(time).transpose()?.unwrap_or(now);
     anyhow::ensure!(start <= end, "Invalid time range specified: start-time must occur before end-time");
@@ -172,7 +206,9 @@ fn parse_time(text: &str) -> Option<EventTime> {
         16 => format!("{text}:00Z"),
         _ => format!("{text}Z"),
     };
+    // A day or a second that no calendar has would be moved to the next one.
     EventTime::parse(&padded)
+        .filter(|time| padded.get(..19) == time.to_string().get(..19) && !padded.starts_with("0000"))
 }
 
 fn read_keys(path: Option<&PathBuf>) -> anyhow::Result<PublicKeys> {
@@ -197,6 +233,10 @@ struct Telling {
     /// The log files that digests list.
     listed: HashMap<String, ListedFile>,
     memory: Memory,
+    /// What was remembered when the run began.
+    memory_before: Memory,
+    /// Why what is to be remembered was not written.
+    unwritten: Option<anyhow::Error>,
 }
 
 impl Telling {
@@ -214,15 +254,23 @@ impl Telling {
             bar,
             spaced: true,
             findings: Vec::new(),
-            tells_logs: !(args.log_key.is_empty() && args.checkpoint.is_empty() && args.witness.is_empty()),
+            tells_logs: audit::is_wanted(args),
             listed: HashMap::new(),
             memory: memory.clone(),
+            memory_before: memory.clone(),
+            unwritten: None,
         }
+    }
+
+    /// Remembers nothing of this run's digests.
+    fn forget(&mut self) {
+        self.memory.stretches.clone_from(&self.memory_before.stretches);
+        self.save_memory();
     }
 
     fn begin(&self, arn: &str, start: EventTime, end: EventTime) {
         if !self.json {
-            self.bar.suspend(|| println!("Validating log files for trail {arn} between {start} and {end}\n"));
+            self.bar.suspend(|| say!("Validating log files for trail {arn} between {start} and {end}\n"));
         }
     }
 
@@ -238,45 +286,49 @@ impl Telling {
                 summary["valid"] = (!results.is_bad() && audited.findings.is_empty()).into();
                 summary["transparency"] = audit::summary(audited);
             }
-            println!("{summary:#}");
+            say!("{summary:#}");
             return;
         }
         for finding in audited.into_iter().flat_map(|audited| &audited.findings) {
             let before = if self.spaced { "" } else { "\n" };
             self.spaced = true;
-            eprintln!("{before}{finding}\n");
+            complain!("{before}{finding}\n");
         }
         if !self.spaced {
-            println!();
+            say!();
         }
-        println!("Results requested for {start} to {end}");
+        say!("Results requested for {start} to {end}");
         let told = [(&results.digests, "digest"), (&results.backfill, "backfill digest"), (&results.logs, "log")];
         let told: Vec<String> = told.iter().filter_map(|(counts, kind)| counts.told(kind)).collect();
         match results.found {
-            Some((from, to)) => println!("Results found for {from} to {to}:"),
+            Some((from, to)) => say!("Results found for {from} to {to}:"),
             None if results.digests == Counts::default() && results.backfill == Counts::default() => {
-                println!("No digests found");
+                say!("No digests found");
             }
-            None => println!("No valid digests found in range"),
+            None => say!("No valid digests found in range"),
         }
         if !told.is_empty() {
-            println!("\n{}", told.join("\n"));
+            say!("\n{}", told.join("\n"));
+        }
+        if results.logs.unsigned > 0 {
+            say!(
+                "\nLog files are not verified where their digest has no signature: sync again when the next digest is there, which tells it,\nor put it beside the digest, into KEY.metadata.json (aws s3api head-object)"
+            );
         }
         if results.remembered_digests > 0 {
             let Results { remembered_digests, remembered_logs, .. } = results;
-            println!("{remembered_digests} digest files and {remembered_logs} log files were verified before");
+            say!("{remembered_digests} digest files and {remembered_logs} log files were verified before");
         }
         // The AWS CLI knows no such logs: where they are right, only who asks for them is told.
         if let Some(audited) = audited.filter(|audited| self.tells_logs || !audited.findings.is_empty()) {
-            println!("\n{}", audit::told(audited).join("\n"));
+            say!("\n{}", audit::told(audited).join("\n"));
         }
     }
 
-    fn save_memory(&self) {
+    fn save_memory(&mut self) {
         let Some(path) = &self.state else { return };
-        if let Err(error) = self.memory.save(path) {
-            self.bar.suspend(|| eprintln!("opentrail: cannot write {}: {error}", path.display()));
-        }
+        let saved = self.memory.save(path).with_context(|| format!("cannot write {}", path.display()));
+        self.unwritten = saved.err();
     }
 
     fn summary(&mut self, results: &Results, start: EventTime, end: EventTime) -> Value {
@@ -300,7 +352,7 @@ impl Progress for Telling {
     fn found(&mut self, finding: &Finding) {
         if let Finding::Log { bucket, key, verdict } = finding {
             self.bar.inc(1);
-            let is_valid = *verdict == Verdict::Valid;
+            let is_valid = !matches!(verdict, Verdict::Invalid(_));
             let listed = ListedFile { bucket: bucket.clone(), key: key.clone(), is_valid };
             self.listed.insert(file_name(key).to_owned(), listed);
         }
@@ -311,11 +363,11 @@ impl Progress for Telling {
             self.findings.push(as_json(finding));
         } else if finding.is_quiet() {
             self.spaced = false;
-            self.bar.suspend(|| println!("{finding}"));
+            self.bar.suspend(|| say!("{finding}"));
         } else {
             let before = if self.spaced { "" } else { "\n" };
             self.spaced = true;
-            self.bar.suspend(|| eprintln!("{before}{finding}\n"));
+            self.bar.suspend(|| complain!("{before}{finding}\n"));
         }
     }
 
@@ -370,6 +422,15 @@ mod tests {
         for text in ["", "yesterday", "2026-13-01", "2026-01-15T10"] {
             assert_eq!(parse_time(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_refused_and_not_moved() {
+        for text in ["2026-02-30", "2026-02-29", "2026-04-31T10:00", "2026-01-15T06:00:60Z", "0000-01-01", "2026-00-10"]
+        {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+        assert!(parse_time("2024-02-29").is_some() && parse_time("0001-01-01").is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 """Proof of completeness: every delivered event is in the trail's transparency log, anybody can verify that, and whoever rewrites history or cuts its tail is found out."""
 
+import base64
 import gzip
 import hashlib
 import json
@@ -7,6 +8,7 @@ import time
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from harness.digests import ARN, LOGS, digests, make_archive, quiet_archive, utc, validate
 from harness.forger import Forger
@@ -173,6 +175,7 @@ def test_a_tail_that_was_cut_off_with_everything_that_tells_of_it_is_seen_by_the
     ours = validated(trail, "--witness", PLACE)
     assert ours.code == 1
     assert f"Transparency log\t{log.checkpoint.origin}\tINVALID: it has {at} entries, and {PLACE} has seen {log.checkpoint.size}: its end was cut off" in ours.err, ours.err
+    assert ours.err.count("its end was cut off") == 1, "however many checkpoints tell of it"
 
 
 def test_a_record_that_was_rewritten_by_the_holder_of_all_keys_is_named(witnessed, tmp_path):
@@ -215,6 +218,92 @@ def test_what_was_verified_before_is_remembered(archive, tmp_path):
     for key, body in objects.items():
         s3.put_object(Bucket=LOGS, Key=key, Body=body, ContentType="text/plain; charset=utf-8")
     assert answer.code == 1 and "not found, and an earlier run has seen" in answer.err, answer.err
+
+
+def renamed(vkey, name):
+    """The same key under another name: that of another log of the house."""
+    material = vkey.split("+", 2)[2]
+    key_id = hashlib.sha256(name.encode() + b"\n" + base64.b64decode(material)).digest()[:4]
+    return f"{name}+{key_id.hex()}+{material}"
+
+
+def test_a_check_that_was_asked_for_and_cannot_be_made_is_told(archive, witness, tmp_path):
+    s3 = archive.client("s3")
+    log, vkey = the_log(s3), told(archive)["management-events"]["publicKey"]
+    other = log.checkpoint.origin.replace("management-events", "other")
+    seen = tmp_path / "seen"
+    seen.write_text(log.checkpoint.note.replace(log.checkpoint.origin, other))
+    assert validated(archive, "--log-key", renamed(vkey, log.checkpoint.origin[:-4] + "000Z")).code == 0, "another log of the trail"
+    for flags, code, said in [
+        (["--witness", f"s3://{LOGS}/mistyped"], 1, f"Witness\ts3://{LOGS}/mistyped\tINVALID: it has no checkpoint of a log of this trail"),
+        (["--witness", tmp_path], 1, "it has no checkpoint of a log of this trail"),
+        (["--witness", f"{witness.url}#{witness.vkey}"], 1, f"Witness\t{witness.url}\tINVALID: it has seen no log of this trail"),
+        (["--witness", f"{witness.url}#{witness.vkey[:-3]}"], 2, "what stands after the # is no Ed25519 key of a witness"),
+        (["--witness", f"{witness.url}#{vkey}"], 2, "what stands after the # is no Ed25519 key of a witness"),
+        (["--checkpoint", seen], 2, f"is of {other}, which is no log of this trail"),
+        (["--log-key", renamed(vkey, other)], 2, "no key of --log-key is that of a log of this trail"),
+        (["--log-key", witness.vkey], 2, "no key of --log-key is that of a log of this trail"),
+    ]:
+        answer = validated(archive, *flags)
+        assert answer.code == code and said in answer.err, (flags, answer.out, answer.err)
+    told_as_json = validated(archive, "--witness", f"s3://{LOGS}/mistyped", "--output", "json").json()
+    assert told_as_json["transparency"]["findings"][0]["kind"] == "witness" and not told_as_json["valid"]
+
+
+def test_a_log_is_no_witness_of_itself(archive, tmp_path):
+    event_id = sorted(delivered(archive.client("s3")))[0]
+    vkey, proof = told(archive)["management-events"]["publicKey"], tmp_path / "proof"
+    assert opentrail("prove", event_id, "--output", proof, house=archive).code == 0
+    answer = opentrail("prove", "--verify", proof, "--public-key", vkey, "--witness-key", vkey)
+    assert answer.code == 2 and "--witness-key asks for that of a witness" in answer.err, answer.out
+
+
+def test_a_log_that_is_gone_is_missed_by_whoever_asks_for_it(archive, witness):
+    s3 = archive.client("s3")
+    log, vkey = the_log(s3), told(archive)["management-events"]["publicKey"]
+    witness.seen[log.checkpoint.origin] = log.checkpoint
+    objects = {key: s3.get_object(Bucket=LOGS, Key=key)["Body"].read() for key in keys(s3, LOGS, log.folder)}
+    for key in objects:
+        s3.delete_object(Bucket=LOGS, Key=key)
+    plain, asked, witnessed = validated(archive), validated(archive, "--log-key", vkey), validated(archive, "--witness", witness.url)
+    for key, body in objects.items():
+        s3.put_object(Bucket=LOGS, Key=key, Body=body, ContentType="text/plain; charset=utf-8")
+    assert plain.code == 0, plain.err
+    assert asked.code == 1 and "INVALID: not found: the trail has no transparency log in this bucket" in asked.err, asked.err
+    assert witnessed.code == 1 and f"INVALID: not found, and {witness.url}/" in witnessed.err and f"has seen {log.checkpoint.size} entries of it" in witnessed.err, witnessed.err
+
+
+def test_log_files_after_the_end_of_an_earlier_run_are_compared_by_the_next(archive, tmp_path):
+    state = tmp_path / "state.json"
+    files = {file["s3Object"] for _, digest, _, _ in digests(archive.client("s3")) for file in digest["logFiles"]}
+    before = utc(-1800)
+    assert validated(archive, "--state", state, "--end-time", before).code == 0
+    again = json.loads(validated(archive, "--state", state, "--output", "json").out)
+    assert again["valid"] and again["transparency"]["logFilesCompared"] >= len(files), again["transparency"]
+    nothing_new = json.loads(validated(archive, "--state", state, "--output", "json").out)
+    assert nothing_new["valid"] and nothing_new["transparency"]["logFilesCompared"] == 0, nothing_new["transparency"]
+
+
+def test_an_older_log_whose_key_was_lost_is_not_called_invalid(archive, tmp_path):
+    s3 = archive.client("s3")
+    log = the_log(s3)
+    # A log of the trail before this one, signed with a key that nobody holds any more.
+    pair, older = Ed25519PrivateKey.generate(), log.folder.rstrip("/")[:-16] + "20260101T000000Z/"
+    origin = f"opentrail/{ACCOUNT}/{REGION}/management-events/20260101T000000Z"
+    material = b"\1" + pair.public_key().public_bytes_raw()
+    key_id = hashlib.sha256(origin.encode() + b"\n" + material).digest()[:4]
+    text = f"{origin}\n0\n{base64.b64encode(hashlib.sha256(b'').digest()).decode()}\n"
+    s3.put_object(Bucket=LOGS, Key=older + "checkpoint", Body=f"{text}\n\u2014 {origin} {base64.b64encode(key_id + pair.sign(text.encode())).decode()}\n".encode())
+    lost, vkey = f"{origin}+{key_id.hex()}+{base64.b64encode(material).decode()}", told(archive)["management-events"]["publicKey"]
+    plain, summary = validated(archive), validated(archive, "--output", "json").json()
+    both = tmp_path / "keys"
+    both.write_text(f"{vkey}\n{lost}\n")
+    named, one = validated(archive, "--log-key", both), validated(archive, "--log-key", vkey)
+    s3.delete_object(Bucket=LOGS, Key=older + "checkpoint")
+    assert plain.code == 0, plain.err
+    assert [one["signatureVerified"] for one in summary["transparency"]["logs"]] == [False, True] and summary["valid"], summary
+    assert named.code == 0 and named.out.count("entries: valid") == 2, named.out + named.err
+    assert one.code == 1 and f"{origin}\tINVALID: checkpoint: it is not signed with the log's key" in one.err, one.err
 
 
 @pytest.fixture

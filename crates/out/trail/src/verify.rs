@@ -34,4 +34,5 @@ pub use run::{Progress, Request, VerifyError, validate};
 pub use state::{Memory, Stretch};
 pub use walk::Chain;
 
+pub(crate) use report::Plain;
 pub(crate) use tail::delivery_slot as delivered_at;

@@ -6,9 +6,9 @@ use super::audit_file::{Expected, FileVerdict, check_file};
 use super::leaf::Leaf;
 use super::merkle::{Hash, TILE_WIDTH, TileId, Tree, leaf_hash};
 use super::note::{Checkpoint, VerifierKey};
-use super::seen::key_of_log;
+use super::seen::LogKeys;
 use super::source::{ReadError, bundle, tile};
-use crate::verify::{Archive, ArchiveError, delivered_at};
+use crate::verify::{Archive, ArchiveError, Plain, delivered_at};
 use bytes::Bytes;
 use event::EventTime;
 use futures_util::StreamExt;
@@ -33,7 +33,7 @@ pub struct AuditRequest {
     /// Account, home Region and name of the trail.
     pub trail: (String, String, String),
     /// Keys that its logs may be signed with; without any, signatures are not verified.
-    pub keys: Vec<VerifierKey>,
+    pub keys: LogKeys,
     /// Checkpoints that were seen, and where.
     pub seen: Vec<Seen>,
     /// Log files delivered from then on are compared with the log,
@@ -62,8 +62,12 @@ pub struct Seen {
 pub struct Listed {
     /// What log files of that Region begin with, one for each kind.
     pub folders: Vec<String>,
-    /// The times whose files are all listed: nothing was wrong with the digests of these, and none of them was passed over.
-    pub covered: Option<(EventTime, EventTime)>,
+    /// The times whose files are all listed, here or in `before`: nothing was wrong with the digests of these.
+    pub covered: Vec<(EventTime, EventTime)>,
+    /// Files, by [`file_name`], that digests list which were passed over.
+    pub before: HashSet<String>,
+    /// Log files that were delivered before then must be in a log; `None` where nobody asked for one, which may be switched off.
+    pub logged_until: Option<EventTime>,
     /// The files, by [`file_name`] of their keys.
     pub files: HashMap<String, ListedFile>,
 }
@@ -94,6 +98,26 @@ pub struct AuditedLog {
     /// Log files delivered from then on were compared with it, seconds since the epoch.
     #[serde(default)]
     pub compared_from: i64,
+    /// until then.
+    #[serde(default)]
+    pub compared_until: i64,
+}
+
+impl AuditedLog {
+    /// Whether log files delivered at a time, of these entries, were compared.
+    fn has(&self, delivered: EventTime) -> bool {
+        (self.compared_from..=self.compared_until).contains(&delivered.0)
+    }
+
+    /// The times that are compared after a run over these, which compares what is new in the old ones, too.
+    fn times_with(old: Option<&AuditedLog>, start: EventTime, end: EventTime) -> (i64, i64) {
+        match old {
+            Some(old) if start.0 <= old.compared_until && end.0 >= old.compared_from => {
+                (start.0.min(old.compared_from), end.0.max(old.compared_until))
+            }
+            _ => (start.0, end.0),
+        }
+    }
 }
 
 /// Something that is not as it should be.
@@ -115,13 +139,25 @@ pub enum AuditFinding {
         /// What is wrong.
         why: String,
     },
+    /// About a witness that is to be asked and says nothing.
+    Witness {
+        /// Where it is.
+        place: String,
+        /// What is missing.
+        why: String,
+    },
 }
 
 impl std::fmt::Display for AuditFinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            AuditFinding::Log { origin, why } => write!(f, "Transparency log\t{origin}\tINVALID: {why}"),
-            AuditFinding::File { bucket, key, why } => write!(f, "Log file\ts3://{bucket}/{key}\tINVALID: {why}"),
+            AuditFinding::Log { origin, why } => {
+                write!(f, "Transparency log\t{}\tINVALID: {}", Plain(origin), Plain(why))
+            }
+            AuditFinding::File { bucket, key, why } => {
+                write!(f, "Log file\ts3://{}/{}\tINVALID: {}", Plain(bucket), Plain(key), Plain(why))
+            }
+            AuditFinding::Witness { place, why } => write!(f, "Witness\t{}\tINVALID: {}", Plain(place), Plain(why)),
         }
     }
 }
@@ -257,12 +293,13 @@ impl Audit<'_> {
             self.log_finding(origin, format!("its checkpoint is that of {}", checkpoint.origin));
             return Ok(None);
         }
-        let key = key_of_log(&self.request.keys, origin);
-        if let Some(Err(why)) = key.as_ref().map(|key| note.verified_by(key)) {
-            self.log_finding(origin, format!("checkpoint: {why}"));
-            return Ok(None);
+        match self.request.keys.signer(&note, origin) {
+            Ok(key) => Ok(Some(Head { checkpoint, key })),
+            Err(why) => {
+                self.log_finding(origin, format!("checkpoint: {why}"));
+                Ok(None)
+            }
         }
-        Ok(Some(Head { checkpoint, key }))
     }
 
     /// The first entry.
@@ -284,7 +321,8 @@ impl Audit<'_> {
         let before = self.results.findings.len();
         let mut seen: Vec<&Seen> = seen.iter().filter(|seen| seen.checkpoint.origin == *origin).collect();
         seen.sort_by_key(|seen| seen.checkpoint.size);
-        for seen in seen.iter().filter(|seen| seen.checkpoint.size > *size) {
+        // One line tells enough, however many have seen more.
+        if let Some(seen) = seen.last().filter(|seen| seen.checkpoint.size > *size) {
             let (there, place) = (seen.checkpoint.size, &seen.place);
             self.log_finding(
                 origin,
@@ -308,8 +346,9 @@ impl Audit<'_> {
         if is_valid {
             let key = head.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let root = hex::encode(root);
-            let compared_from = self.request.start.0.min(old.map_or(i64::MAX, |old| old.compared_from));
-            self.results.memory.push(AuditedLog { origin: origin.clone(), size: *size, root, key, compared_from });
+            let (compared_from, compared_until) = AuditedLog::times_with(old, self.request.start, self.request.end);
+            let origin = origin.clone();
+            self.results.memory.push(AuditedLog { origin, size: *size, root, key, compared_from, compared_until });
         } else {
             self.results.memory.extend(old.cloned());
         }
@@ -427,12 +466,15 @@ impl Audit<'_> {
         self.logged.insert(file_name(&file.key).to_owned());
         let delivered = delivered_at(&file.key);
         self.newest = self.newest.max(delivered);
-        let is_asked = delivered.is_none_or(|time| time >= self.request.start && time <= self.request.end);
-        let known = self.request.memory.iter().find(|known| known.origin == origin && index < known.size);
-        let is_asked = is_asked && known.zip(delivered).is_none_or(|(known, time)| time.0 < known.compared_from);
-        let listed = self.request.digests.files.get(file_name(&file.key)).map(|listed| listed.is_valid);
+        let AuditRequest { start, end, memory, digests, .. } = self.request;
+        let listed = digests.files.get(file_name(&file.key)).map(|listed| listed.is_valid);
+        let known = memory
+            .iter()
+            .find(|known| known.origin == origin && delivered.is_some_and(|delivered| known.has(delivered)));
+        let is_asked = is_within(delivered, *start, *end) || listed.is_some() || known.is_some();
+        let is_compared = known.is_some_and(|known| index < known.size);
         // What the digests say of a file that was touched, or is gone, is said already.
-        if is_asked && listed != Some(false) {
+        if is_asked && !is_compared && listed != Some(false) {
             self.look_for_digest(&file, delivered, listed.is_some());
             while comparing.len() >= self.request.parallel.max(1) {
                 let Some(next) = comparing.pop_front() else { break };
@@ -448,10 +490,12 @@ impl Audit<'_> {
 
     /// A file that the log tells of must be in a digest, once there is one of its time.
     fn look_for_digest(&mut self, file: &OpenFile, delivered: Option<EventTime>, is_listed: bool) {
-        let Listed { folders, covered, .. } = &self.request.digests;
-        let (Some((from, to)), Some(time)) = (covered, delivered) else { return };
+        let Listed { folders, covered, before, .. } = &self.request.digests;
+        let Some(time) = delivered else { return };
         // Its name tells the time by five minutes.
-        let is_covered = time >= *from && EventTime(time.0.saturating_add(SLOT)) <= *to;
+        let is_covered =
+            covered.iter().any(|(from, to)| time >= *from && EventTime(time.0.saturating_add(SLOT)) <= *to);
+        let is_listed = is_listed || before.contains(file_name(&file.key));
         if !is_listed && is_covered && folders.iter().any(|folder| file.key.starts_with(folder.as_str())) {
             let (bucket, key) = (file.bucket.clone(), file.key.clone());
             let why = "it is in the transparency log, and no digest lists it".to_owned();
@@ -492,24 +536,54 @@ impl Audit<'_> {
         }
     }
 
-    /// Log files that digests list and no log tells of, though it tells of later ones.
+    /// Log files that digests list and no log tells of, though it tells of later ones, or there was time enough to.
     fn missing_files(&mut self, heads: &[(&ArchivedLog, Head)]) {
         // Before the first log began, nothing was logged.
-        let began = heads.first().and_then(|(log, _)| began_at(&log.folder));
-        let (Some(began), Some(newest)) = (began, self.newest) else { return };
+        let Some(began) = heads.first().and_then(|(log, _)| began_at(&log.folder)) else { return };
+        let newest = self.newest.unwrap_or(began);
         if self.results.logs.iter().any(|log| !log.is_valid) {
             return;
         }
-        for (name, listed) in self.request.digests.files.iter().filter(|(_, listed)| listed.is_valid) {
-            let is_between = delivered_at(&listed.key)
-                .is_some_and(|time| time > began && EventTime(time.0.saturating_add(SLOT)) <= newest);
-            if is_between && !self.logged.contains(name) {
-                let (bucket, key) = (listed.bucket.clone(), listed.key.clone());
-                let why = "the transparency log does not tell of it".to_owned();
-                self.results.findings.push(AuditFinding::File { bucket, key, why });
-            }
+        let (absent, behind) = unlogged(&self.request.digests, &self.logged, began, newest);
+        for (bucket, key) in absent {
+            let why = "the transparency log does not tell of it".to_owned();
+            self.results.findings.push(AuditFinding::File { bucket, key, why });
+        }
+        if let Some((_, last)) = heads.last().filter(|_| behind > 0) {
+            let files = if behind == 1 { "1 log file that was" } else { &format!("{behind} log files that were") };
+            let why = format!(
+                "its newest log file is of {newest}, and digests list {files} delivered since: its end was cut off, or it is not written any more"
+            );
+            self.log_finding(&last.checkpoint.origin, why);
         }
     }
+}
+
+/// Of the files that digests list and no log tells of: those that it tells later ones of, by bucket and key, and how many others there
+/// was time enough to tell of.
+fn unlogged(
+    listed: &Listed,
+    logged: &HashSet<String>,
+    began: EventTime,
+    newest: EventTime,
+) -> (Vec<(String, String)>, u64) {
+    let (mut absent, mut behind) = (Vec::new(), 0);
+    let unlogged = listed.files.iter().filter(|(name, file)| file.is_valid && !logged.contains(*name));
+    for (_, file) in unlogged {
+        let Some(time) = delivered_at(&file.key).filter(|time| *time > began) else { continue };
+        let ended = EventTime(time.0.saturating_add(SLOT));
+        if ended <= newest {
+            absent.push((file.bucket.clone(), file.key.clone()));
+        } else if listed.logged_until.is_some_and(|until| ended <= until) {
+            behind += 1;
+        }
+    }
+    (absent, behind)
+}
+
+/// Whether a log file belongs to a range: its name tells the time rounded down. One that tells none belongs to all.
+fn is_within(delivered: Option<EventTime>, start: EventTime, end: EventTime) -> bool {
+    delivered.is_none_or(|time| time.0.saturating_add(SLOT) > start.0 && time <= end)
 }
 
 fn began_at(folder: &str) -> Option<EventTime> {
@@ -524,4 +598,51 @@ fn began_at(folder: &str) -> Option<EventTime> {
         part(11, 13)?,
         part(13, 15)?
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: EventTime = EventTime(1_768_471_200 + 110); // 10:01:50
+    const END: EventTime = EventTime(START.0 + 7200);
+
+    #[test]
+    fn a_file_whose_slot_began_before_the_start_is_compared_too() {
+        let slot = |seconds: i64| Some(EventTime(1_768_471_200 + seconds));
+        assert!(is_within(slot(0), START, END) && is_within(None, START, END));
+        assert!(!is_within(slot(-SLOT), START, END) && !is_within(slot(7500), START, END));
+    }
+
+    #[test]
+    fn a_file_that_digests_list_is_in_the_log_or_it_is_told() {
+        let at = |seconds: i64| EventTime(1_768_471_200 + seconds); // 10:00:00
+        let key =
+            |slot: &str| format!("AWSLogs/1/CloudTrail/r/2026/01/15/1_CloudTrail_r_20260115T{slot}Z_{slot}.json.gz");
+        let file = |slot: &str| {
+            let listed = ListedFile { bucket: "b".to_owned(), key: key(slot), is_valid: true };
+            (file_name(&key(slot)).to_owned(), listed)
+        };
+        let files: HashMap<String, ListedFile> = ["0955", "1005", "1010", "1020", "1200"].map(file).into();
+        let logged = HashSet::from(["1010".to_owned()]);
+        let told = |newest: EventTime, logged_until| {
+            unlogged(&Listed { files: files.clone(), logged_until, ..Listed::default() }, &logged, at(-60), newest)
+        };
+        assert_eq!(told(at(600), None), (vec![("b".to_owned(), key("1005"))], 0), "nobody asked for a log");
+        assert_eq!(told(at(600), Some(at(3600))).1, 1, "that of 10:20; for that of 12:00 there was no time yet");
+        assert_eq!(told(at(600), Some(at(1499))).1, 0, "its slot had not ended");
+    }
+
+    #[test]
+    fn only_what_was_compared_is_remembered_as_compared() {
+        let first = AuditedLog { compared_from: 100, compared_until: 200, ..AuditedLog::default() };
+        assert!(first.has(EventTime(200)) && !first.has(EventTime(201)) && !first.has(EventTime(99)));
+        assert_eq!(AuditedLog::times_with(None, EventTime(5), EventTime(7)), (5, 7));
+        assert_eq!(AuditedLog::times_with(Some(&first), EventTime(150), EventTime(300)), (100, 300));
+        // In between nothing was compared.
+        assert_eq!(AuditedLog::times_with(Some(&first), EventTime(250), EventTime(300)), (250, 300));
+        let before_there_was_an_end: AuditedLog =
+            serde_json::from_str(r#"{"origin":"o","size":7,"root":"","compared_from":0}"#).unwrap();
+        assert!(!before_there_was_an_end.has(EventTime(150)));
+    }
 }

@@ -99,6 +99,8 @@ impl Proof {
         }
         self.note.verified_by(log).map_err(ProofError::Checkpoint)?;
         let seen = |witness: &VerifierKey| match self.note.verified_by(witness) {
+            // The log's own signature says nothing of what others have seen.
+            Ok(_) if !witness.is_witness() => Err(ProofError::Witness(witness.name().to_owned(), NoteError::Unsigned)),
             Ok(time) => Ok((witness.name().to_owned(), time)),
             Err(why) => Err(ProofError::Witness(witness.name().to_owned(), why)),
         };
@@ -213,6 +215,8 @@ mod tests {
         assert_eq!(good.verify(&key.named("other"), &[]), Err(ProofError::Checkpoint(NoteError::Unsigned)));
         let witness = Err(ProofError::Witness("other".to_owned(), NoteError::Unsigned));
         assert_eq!(good.verify(&key, &[key.named("other")]), witness, "a witness that was asked for");
+        let own = Err(ProofError::Witness(key.name().to_owned(), NoteError::Unsigned));
+        assert_eq!(good.verify(&key, std::slice::from_ref(&key)), own, "the log is no witness of itself");
         let without = Proof { record: None, ..good.clone() };
         assert!(Proof::parse(without.to_string().as_bytes()).unwrap().verify(&key, &[]).is_ok());
     }

@@ -3,7 +3,7 @@
 use super::archived::read_object;
 use super::audit::Seen;
 use super::merkle::sha256;
-use super::note::{Checkpoint, NOTE_MAX, Note, VerifierKey};
+use super::note::{Checkpoint, NOTE_MAX, Note, NoteError, VerifierKey};
 use crate::bucket::s3::whole_cause;
 use crate::verify::{Archive, ArchiveError};
 use bytes::Bytes;
@@ -17,24 +17,55 @@ use std::time::Duration;
 /// The most of an answer that is read, bytes.
 const ANSWER_MAX: usize = 4 << 20;
 
-/// The key of a log among others: that of its name, or of another log of the same trail, which shares it.
-pub fn key_of_log(keys: &[VerifierKey], origin: &str) -> Option<VerifierKey> {
+/// The keys that a log may be signed with, under its name: its own first, then those of other logs of the same trail, which share
+/// one unless it was lost. A witness's key is none.
+pub fn keys_of_log(keys: &[VerifierKey], origin: &str) -> Vec<VerifierKey> {
     let trail = |origin: &str| origin.rsplit_once('/').map(|(trail, _)| trail.to_owned());
-    let own = keys.iter().find(|key| key.name() == origin);
-    let kin = || keys.iter().find(|key| trail(key.name()).is_some() && trail(key.name()) == trail(origin));
-    own.or_else(kin).map(|key| key.named(origin))
+    let kin = |key: &&VerifierKey| trail(key.name()).is_some() && trail(key.name()) == trail(origin);
+    let (own, others): (Vec<&VerifierKey>, Vec<&VerifierKey>) = keys
+        .iter()
+        .filter(|key| !key.is_witness())
+        .filter(|key| key.name() == origin || kin(key))
+        .partition(|key| key.name() == origin);
+    own.into_iter().chain(others).map(|key| key.named(origin)).collect()
+}
+
+/// Public keys of logs, and where they are from.
+#[derive(Debug, Clone, Default)]
+pub struct LogKeys {
+    /// Those that somebody has given: one of them must have signed.
+    pub given: Vec<VerifierKey>,
+    /// Those that an earlier run has seen, or that the house itself tells: it may have lost those of older logs.
+    pub told: Vec<VerifierKey>,
+}
+
+impl LogKeys {
+    /// The key that has signed what a log says of itself. `None` where no key is known that must have.
+    ///
+    /// # Errors
+    /// [`NoteError`] when such a key is known, and it has not.
+    pub fn signer(&self, note: &Note, origin: &str) -> Result<Option<VerifierKey>, NoteError> {
+        let given = keys_of_log(&self.given, origin);
+        let must_sign = !given.is_empty() || self.told.iter().any(|key| key.name() == origin);
+        for key in given.into_iter().chain(keys_of_log(&self.told, origin)) {
+            match note.verified_by(&key) {
+                Err(NoteError::Unsigned) => {}
+                signed => return signed.map(|_| Some(key)),
+            }
+        }
+        if must_sign { Err(NoteError::Unsigned) } else { Ok(None) }
+    }
 }
 
 /// A checkpoint that somebody has; where the log's key is known, it must have signed it.
 ///
 /// # Errors
 /// A text for people.
-pub fn seen(place: &str, bytes: &[u8], keys: &[VerifierKey]) -> Result<Seen, String> {
-    let note = Note::parse(bytes).map_err(|error| format!("{place}: {error}"))?;
-    let checkpoint = Checkpoint::of(&note).map_err(|error| format!("{place}: {error}"))?;
-    if let Some(key) = key_of_log(keys, &checkpoint.origin) {
-        note.verified_by(&key).map_err(|error| format!("{place}: {error}"))?;
-    }
+pub fn seen(place: &str, bytes: &[u8], keys: &LogKeys) -> Result<Seen, String> {
+    let failed = |error: NoteError| format!("{place}: {error}");
+    let note = Note::parse(bytes).map_err(failed)?;
+    let checkpoint = Checkpoint::of(&note).map_err(failed)?;
+    keys.signer(&note, &checkpoint.origin).map_err(failed)?;
     Ok(Seen { place: place.to_owned(), checkpoint })
 }
 
@@ -49,7 +80,7 @@ pub async fn seen_in(
     bucket: &str,
     prefix: &str,
     trail: (&str, &str, &str),
-    keys: &[VerifierKey],
+    keys: &LogKeys,
 ) -> Result<Vec<Seen>, ArchiveError> {
     let (account, region, name) = trail;
     let folder = format!("{prefix}opentrail/{account}/{region}/{name}/");
@@ -83,7 +114,7 @@ fn by_name(name: &str) -> Option<Checkpoint> {
 ///
 /// # Errors
 /// A text for people.
-pub async fn told_by_witness(url: &str, origin: &str, keys: &[VerifierKey]) -> Result<Option<Seen>, String> {
+pub async fn told_by_witness(url: &str, origin: &str, keys: &LogKeys) -> Result<Option<Seen>, String> {
     let hash = hex::encode(sha256(origin.as_bytes()));
     let url = format!("{}/{hash}/checkpoint", url.trim_end_matches('/'));
     match get(&url).await? {
@@ -123,6 +154,7 @@ pub async fn get(url: &str) -> Result<(u16, Bytes), String> {
 mod tests {
     use super::super::witness::witness_key;
     use super::*;
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 
     #[test]
     fn what_is_copied_is_told_by_its_name() {
@@ -135,8 +167,27 @@ mod tests {
     #[test]
     fn the_logs_of_a_trail_share_a_key() {
         let keys = [VerifierKey::of_log("opentrail/1/r/t/A", [1; 32])];
-        assert_eq!(key_of_log(&keys, "opentrail/1/r/t/A"), Some(keys[0].clone()));
-        assert_eq!(key_of_log(&keys, "opentrail/1/r/t/B"), Some(keys[0].named("opentrail/1/r/t/B")));
-        assert_eq!(key_of_log(&keys, "opentrail/1/r/u/A"), None);
+        assert_eq!(keys_of_log(&keys, "opentrail/1/r/t/A"), [keys[0].clone()]);
+        assert_eq!(keys_of_log(&keys, "opentrail/1/r/t/B"), [keys[0].named("opentrail/1/r/t/B")]);
+        assert_eq!(keys_of_log(&keys, "opentrail/1/r/u/A"), []);
+    }
+
+    #[test]
+    fn a_log_is_called_unsigned_only_when_every_key_of_its_trail_was_tried() {
+        let pairs = [Ed25519KeyPair::generate().unwrap(), Ed25519KeyPair::generate().unwrap()];
+        let (old, new) = ("opentrail/1/r/t/A", "opentrail/1/r/t/B");
+        let key =
+            |name: &str, at: usize| VerifierKey::of_log(name, pairs[at].public_key().as_ref().try_into().unwrap());
+        let text = Checkpoint { origin: old.to_owned(), size: 1, root: [1; 32] }.text();
+        let note = Note::new(text.clone(), &key(old, 0), pairs[0].sign(text.as_bytes()).as_ref());
+        let signer = |given: Vec<VerifierKey>, told: Vec<VerifierKey>| LogKeys { given, told }.signer(&note, old);
+        assert_eq!(signer(vec![key(new, 1), key(new, 0)], vec![]), Ok(Some(key(old, 0))), "the second of them");
+        assert_eq!(signer(vec![key(new, 1)], vec![]), Err(NoteError::Unsigned), "somebody says that it is this key");
+        assert_eq!(signer(vec![], vec![key(new, 1)]), Ok(None), "the house has another by now");
+        assert_eq!(signer(vec![], vec![key(old, 1)]), Err(NoteError::Unsigned), "this log's own key is known");
+        assert_eq!(signer(vec![], vec![]), Ok(None));
+        let forged = Note::new(text, &key(old, 0), &[1; 64]);
+        let keys = LogKeys { given: vec![], told: vec![key(new, 0)] };
+        assert_eq!(keys.signer(&forged, old), Err(NoteError::BadSignature));
     }
 }

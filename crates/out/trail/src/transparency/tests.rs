@@ -39,7 +39,7 @@ struct FakeBucket {
 }
 
 impl LogBucket for FakeBucket {
-    fn head_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+    fn check_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         Box::pin(async { Ok(()) })
     }
 

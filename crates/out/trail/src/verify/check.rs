@@ -200,11 +200,11 @@ pub(crate) fn is_backfill(key: &str) -> bool {
     key.ends_with("_backfill.json.gz")
 }
 
-/// Whether a digest is where it was put, and as it was signed; otherwise why not.
+/// Whether a digest is where it was put, and as it was signed; otherwise why not. Without a signature the rest must be right.
 pub(crate) fn verify(
     parsed: &Parsed,
     place: (&str, &str),
-    signature: &str,
+    signature: Option<&str>,
     keys: &PublicKeys,
     home_region: &str,
 ) -> Result<(), String> {
@@ -219,6 +219,7 @@ pub(crate) fn verify(
     let Ok(key) = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der) else {
         return Err(format!("Unable to load PKCS #1 key with fingerprint {fingerprint}"));
     };
+    let Some(signature) = signature else { return Ok(()) };
     let failed = |_| "signature verification failed".to_owned();
     let signature = hex::decode(signature).map_err(|_| "signature verification failed".to_owned())?;
     key.verify_sig(digest.string_to_sign(&parsed.hash).as_bytes(), &signature).map_err(failed)
@@ -338,15 +339,31 @@ mod tests {
         let keys = PublicKeys::default();
         let place = ("S3-bucket-name", whole.digest.digest_s3_object.as_str());
         assert_eq!(
-            verify(&whole, ("x", "y"), "ab", &keys, "r").unwrap_err(),
+            verify(&whole, ("x", "y"), Some("ab"), &keys, "r").unwrap_err(),
             "has been moved from its original location"
         );
-        let unknown = verify(&whole, place, "ab", &keys, "us-east-2").unwrap_err();
+        let unknown = verify(&whole, place, Some("ab"), &keys, "us-east-2").unwrap_err();
         assert_eq!(
             unknown,
             "public key not found in region us-east-2 for fingerprint 31e8b5433410dfb61a9dc45cc65b22ff"
         );
         let keys = PublicKeys::of([("31e8b5433410dfb61a9dc45cc65b22ff".to_owned(), vec![1, 2, 3])]);
-        assert!(verify(&whole, place, "ab", &keys, "r").unwrap_err().starts_with("Unable to load PKCS #1 key"));
+        assert!(verify(&whole, place, Some("ab"), &keys, "r").unwrap_err().starts_with("Unable to load PKCS #1 key"));
+    }
+
+    #[test]
+    fn a_digest_without_a_signature_must_still_lie_where_it_says_and_name_a_known_key() {
+        let sample = include_bytes!("../../testdata/awsdocs/example-digest.json");
+        let parsed = parse("k", &compress(sample).unwrap(), &BTreeMap::new(), false).unwrap();
+        let place = ("S3-bucket-name", parsed.digest.digest_s3_object.as_str());
+        let check = |place, keys| verify(&parsed, place, None, keys, "r");
+        let none = PublicKeys::default();
+        assert_eq!(check(("x", place.1), &none).unwrap_err(), "has been moved from its original location");
+        assert!(check(place, &none).unwrap_err().starts_with("public key not found"));
+        let documented = include_bytes!("../../testdata/awsdocs/list-public-keys-response.json");
+        let (keys, _) = PublicKeys::parse(documented).unwrap();
+        let der = keys.find("7f3f401420072e50a65a141430817ab3").unwrap().to_vec();
+        let known = PublicKeys::of([("31e8b5433410dfb61a9dc45cc65b22ff".to_owned(), der)]);
+        assert_eq!(check(place, &known), Ok(()));
     }
 }

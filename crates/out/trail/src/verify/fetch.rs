@@ -234,7 +234,8 @@ async fn insist<T, F: Future<Output = Result<T, ArchiveError>>>(work: impl Fn() 
     work().await
 }
 
-/// The bucket that the digests of a chain say they lie in, for a folder of which nobody said.
+/// The bucket that the digests of a chain say they lie in, for a folder of which nobody said. Nobody may have signed the newest: what
+/// it says of the one before must agree.
 ///
 /// # Errors
 /// [`ArchiveError`] when there are none, or they cannot be read.
@@ -242,8 +243,15 @@ pub async fn bucket_of(archive: &dyn Archive, chain: &Chain) -> Result<String, A
     let folder = chain.digest_folder();
     let keys = archive.list("", &folder, "", &|_| false).await?;
     for key in keys.iter().rev().filter(|key| chain.end_of(key).is_some()) {
-        if let Ok(parsed) = fetch_digest(archive, "", key).await? {
-            return Ok(parsed.digest.digest_s3_bucket);
+        if let Ok(Parsed { digest, .. }) = fetch_digest(archive, "", key).await? {
+            let (bucket, before) = (digest.digest_s3_bucket, digest.previous_digest_s3_bucket);
+            return match before.filter(|before| *before != bucket) {
+                None => Ok(bucket),
+                Some(before) => {
+                    let why = format!("it says that it lies in {bucket}, the one before in {before}: give --s3-bucket");
+                    Err(ArchiveError::Failed(key.clone(), why))
+                }
+            };
         }
     }
     Err(ArchiveError::Failed(folder, "no digests lie there: name the bucket, the prefix and the Region".to_owned()))

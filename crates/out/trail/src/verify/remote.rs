@@ -196,6 +196,9 @@ pub struct TrailInfo {
     /// Whether it is the trail of an organization.
     #[serde(default)]
     pub is_organization_trail: bool,
+    /// Whether digests are made now, where that is said.
+    #[serde(default)]
+    pub log_file_validation_enabled: Option<bool>,
 }
 
 impl CloudTrailApi {

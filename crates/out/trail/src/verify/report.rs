@@ -54,7 +54,7 @@ pub enum Verdict {
     Valid,
     /// Not as it was delivered; the words of the AWS CLI, or our own where that has none.
     Invalid(String),
-    /// A digest of which the archive has no signature: the newest in a folder.
+    /// A digest of which the archive has no signature, the newest in a folder; or a log file that only such a one lists.
     Unsigned,
 }
 
@@ -77,7 +77,25 @@ impl Finding {
 
     /// Whether it is told only to those who want to hear everything.
     pub fn is_quiet(&self) -> bool {
-        matches!(self, Finding::Digest { verdict: Verdict::Valid, .. } | Finding::Log { verdict: Verdict::Valid, .. })
+        // How many log files could not be verified, the counts tell.
+        matches!(
+            self,
+            Finding::Digest { verdict: Verdict::Valid, .. }
+                | Finding::Log { verdict: Verdict::Valid | Verdict::Unsigned, .. }
+        )
+    }
+}
+
+/// A text from outside in a line: control characters, which could move or hide what a terminal shows, are written out.
+pub(crate) struct Plain<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        self.0.chars().try_for_each(|letter| match letter {
+            letter if letter.is_control() => write!(f, "{}", letter.escape_default()),
+            letter => f.write_char(letter),
+        })
     }
 }
 
@@ -86,9 +104,14 @@ impl fmt::Display for Finding {
         let mark = |backfill: &bool| if *backfill { "(backfill) " } else { "" };
         match self {
             Finding::Digest { backfill, bucket, key, verdict } => {
-                write!(f, "{}Digest file\ts3://{bucket}/{key}\t{verdict}", mark(backfill))
+                write!(f, "{}Digest file\ts3://{}/{}\t{verdict}", mark(backfill), Plain(bucket), Plain(key))
             }
-            Finding::Log { bucket, key, verdict } => write!(f, "Log file\ts3://{bucket}/{key}\t{verdict}"),
+            Finding::Log { bucket, key, verdict: Verdict::Unsigned } => {
+                write!(f, "Log file\ts3://{}/{}\tnot verified: its digest has no signature", Plain(bucket), Plain(key))
+            }
+            Finding::Log { bucket, key, verdict } => {
+                write!(f, "Log file\ts3://{}/{}\t{verdict}", Plain(bucket), Plain(key))
+            }
             Finding::Gap { backfill, from, to } => {
                 write!(f, "{}No log files were delivered by CloudTrail between {from} and {to}", mark(backfill))
             }
@@ -106,7 +129,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Valid => f.write_str("valid"),
-            Verdict::Invalid(why) => write!(f, "INVALID: {why}"),
+            Verdict::Invalid(why) => write!(f, "INVALID: {}", Plain(why)),
             Verdict::Unsigned => f.write_str("not verified: its signature is not in the folder"),
         }
     }
@@ -119,7 +142,7 @@ pub struct Counts {
     pub valid: u64,
     /// Invalid ones.
     pub invalid: u64,
-    /// Digests without a signature.
+    /// Digests without a signature, and log files that only such digests list.
     pub unsigned: u64,
 }
 
@@ -140,8 +163,21 @@ impl Counts {
             text.push_str(&format!(", {}/{all} {kind} files INVALID", self.invalid));
         }
         if self.unsigned > 0 {
-            text.push_str(&format!(", {}/{all} {kind} files without signature", self.unsigned));
+            let what = if kind == "log" { "not verified" } else { "without signature" };
+            text.push_str(&format!(", {}/{all} {kind} files {what}", self.unsigned));
         }
         (all > 0).then_some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_digest_says_moves_no_cursor_and_makes_no_lines() {
+        let (bucket, key) = ("b".to_owned(), "x\tvalid\nLog file\u{1b}[1A\u{9b}é".to_owned());
+        let finding = Finding::Log { bucket, key, verdict: Verdict::invalid("\r") };
+        assert_eq!(finding.to_string(), "Log file\ts3://b/x\\tvalid\\nLog file\\u{1b}[1A\\u{9b}é\tINVALID: \\r");
     }
 }

@@ -33,6 +33,8 @@ pub struct Request {
     pub parallel: usize,
     /// When the trail last delivered digests, where that is known.
     pub latest_delivery: Option<EventTime>,
+    /// Whether the trail, as far as is known, delivers to this place, and with digests: then each log file gets into one.
+    pub is_going_on: bool,
     /// What was verified before.
     pub memory: Memory,
 }
@@ -133,7 +135,7 @@ impl Context {
         listed: &mut Listed,
         items: &mpsc::Sender<Item>,
     ) -> Result<Walked, VerifyError> {
-        let Request { chain, bucket, start, end, memory, .. } = &self.request;
+        let Request { chain, bucket, start, end, now, memory, .. } = &self.request;
         let remembered = if backfill { Vec::new() } else { memory.stretches.clone() };
         let mut walk = Walk::new(chain, bucket, keys_listed, *start, backfill, remembered);
         let mut ahead = Ahead::new(&self.fetcher);
@@ -149,20 +151,22 @@ impl Context {
             let Some((bucket, key)) = walk.wanted() else { break };
             let fetched = ahead.fetch(bucket, key, walk.upcoming()).await?;
             if let (true, Ok(parsed)) = (backfill, &fetched)
-                && let Some(at) = parsed.backfill_at
                 && keys.find(&parsed.digest.digest_public_key_fingerprint).is_none()
             {
-                keys.extend(self.keys.keys(EventTime(at.0 - 3600), EventTime(at.0 + 3600)).await?);
+                // A folder may not know when it was made: then some time after its window.
+                let (from, to) = parsed.backfill_at.map_or((parsed.end, *now), |at| (at, at));
+                keys.extend(self.keys.keys(EventTime(from.0 - 3600), EventTime(to.0 + 3600)).await?);
             }
             let (findings, then) = match &fetched {
                 Err(why) => walk.take(Outcome::Bad(why.clone())),
-                Ok(parsed) => match parsed.signature.as_deref().or(walk.signature()) {
-                    None => walk.take(Outcome::Unsigned(parsed)),
-                    Some(signature) => match verify(parsed, (bucket, key), signature, &keys, &chain.home_region) {
+                Ok(parsed) => {
+                    let signature = parsed.signature.as_deref().or(walk.signature());
+                    match verify(parsed, (bucket, key), signature, &keys, &chain.home_region) {
+                        Ok(()) if signature.is_none() => walk.take(Outcome::Unsigned(parsed)),
                         Ok(()) => walk.take(Outcome::Good(parsed)),
                         Err(why) => walk.take(Outcome::Bad(why)),
-                    },
-                },
+                    }
+                }
             };
             let parsed = fetched.ok().filter(|_| then == Then::CheckLogs);
             if let (Some(parsed), false) = (&parsed, skipped) {
@@ -223,7 +227,7 @@ impl Context {
         walked: &Walked,
         listed: &Listed,
     ) -> Result<Option<Finding>, ArchiveError> {
-        let Request { chain, bucket, start, end, now, latest_delivery, .. } = &self.request;
+        let Request { chain, bucket, start, end, now, latest_delivery, is_going_on, .. } = &self.request;
         let Some(newest) = newest else {
             let is_home = chain.region == chain.home_region;
             let inside = |time: &EventTime| time > start && time <= end;
@@ -239,7 +243,7 @@ impl Context {
         if let Some(finding) = latest_delivery.and_then(|latest| by_status(&tail, latest)) {
             return Ok(Some(finding));
         }
-        if walked.window <= 0 || newest.0 + walked.window >= end.0.min(now.0) {
+        if !is_going_on || walked.window <= 0 || newest.0 + walked.window >= end.0.min(now.0) {
             return Ok(None);
         }
         let mut keys = Vec::new();

@@ -1,6 +1,7 @@
 //! What was verified before: a file that a later run goes on from.
 
 use super::check::Parsed;
+use super::tail::{SLOT, delivery_slot};
 use crate::transparency::audit::AuditedLog;
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Write};
@@ -45,6 +46,10 @@ pub struct Stretch {
     pub digests: u64,
     /// Log files in it.
     pub logs: u64,
+    /// Keys of those whose slot began before it or ended after it: by their names they could be listed by digests beside it. `None`
+    /// where that was not kept.
+    #[serde(default)]
+    pub at_edges: Option<Vec<String>>,
 }
 
 impl Stretch {
@@ -63,12 +68,44 @@ impl Stretch {
             before_signature: digest.previous_digest_signature.clone(),
             digests: 1,
             logs,
+            at_edges: Some(Vec::new()),
         }
+    }
+
+    /// Notes a log file of its.
+    pub(crate) fn note(&mut self, key: &str) {
+        let (from, to) = (self.oldest_start, self.newest_end);
+        let edges = self.at_edges.as_mut().filter(|_| !is_inside(key, from, to));
+        edges.into_iter().for_each(|edges| edges.push(key.to_owned()));
+    }
+
+    /// Whether a digest that ends at a time belongs to it.
+    pub(crate) fn has(&self, end: i64) -> bool {
+        self.oldest_start < end && end <= self.newest_end
+    }
+
+    /// Those that lie in no other: the newest first, and of those that end together the longest first.
+    pub(crate) fn outermost(sorted: Vec<Stretch>) -> Vec<Stretch> {
+        let mut kept: Vec<Stretch> = Vec::new();
+        for stretch in sorted {
+            let is_inside =
+                |other: &Stretch| stretch.newest_end <= other.newest_end && stretch.oldest_start >= other.oldest_start;
+            if !kept.iter().any(is_inside) {
+                kept.push(stretch);
+            }
+        }
+        kept
     }
 
     /// This one, and an older one that follows it.
     pub(crate) fn joined(self, older: Stretch) -> Stretch {
+        let (from, to) = (older.oldest_start, self.newest_end);
+        let at_edges = self
+            .at_edges
+            .zip(older.at_edges)
+            .map(|(newer, older)| newer.into_iter().chain(older).filter(|key| !is_inside(key, from, to)).collect());
         Stretch {
+            at_edges,
             oldest: older.oldest,
             oldest_start: older.oldest_start,
             before: older.before,
@@ -79,6 +116,11 @@ impl Stretch {
             ..self
         }
     }
+}
+
+/// Whether the slot of a log file lies between two times; one that tells none is at no edge.
+fn is_inside(key: &str, from: i64, to: i64) -> bool {
+    delivery_slot(key).is_none_or(|slot| slot.0 >= from && slot.0 + SLOT <= to)
 }
 
 impl Memory {

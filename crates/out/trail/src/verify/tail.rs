@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// File names tell the delivery time by slots of this many seconds.
-const SLOT: i64 = 300;
+pub(crate) const SLOT: i64 = 300;
 
 /// Which log files digests list, as hashes: eight bytes for each, however long the names are.
 #[derive(Debug, Default)]
@@ -44,9 +44,10 @@ fn hash(bucket: &str, key: &str) -> u64 {
 }
 
 /// Whether the trail itself says that it delivered digests after the newest one. A digest is delivered at the end of its
-/// window or later, less than a window later.
+/// window or later, less than a window later. `latest_delivery` is rounded down: the next one may be as late as the very second in
+/// which its window ends.
 pub(crate) fn by_status(tail: &Tail, latest_delivery: EventTime) -> Option<Finding> {
-    let is_cut = latest_delivery <= tail.end && tail.newest.0 + tail.window < latest_delivery.0;
+    let is_cut = latest_delivery <= tail.end && tail.newest.0 + tail.window <= latest_delivery.0;
     is_cut.then(|| missing(tail, format!("the trail delivered digests until {latest_delivery}")))
 }
 
@@ -111,6 +112,10 @@ mod tests {
     #[test]
     fn the_trail_remembers_digests_that_are_gone() {
         assert!(by_status(&tail(), EventTime(T + 3599)).is_none(), "delivered late, as AWS does");
+        assert!(
+            by_status(&tail(), EventTime(T + 3600)).is_some(),
+            "the next one, delivered as soon as its window ended"
+        );
         let finding = by_status(&tail(), EventTime(T + 3601)).unwrap();
         assert!(finding.is_bad() && finding.to_string().contains("after 2026-01-15T10:00:00Z"), "{finding}");
         assert!(by_status(&tail(), EventTime(T + 9001)).is_none(), "after the range that was asked for");

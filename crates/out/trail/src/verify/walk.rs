@@ -13,6 +13,9 @@ use event::EventTime;
 
 /// More missing digests than this are told as one stretch.
 const NAMED_MAX: i64 = 1000;
+/// What is said of a digest without a signature that its successor should tell.
+const WITHOUT_SIGNATURE: &str =
+    "its signature is not in the folder, and no digest after it tells it; put it into KEY.metadata.json beside it";
 
 /// A chain of digests: whose, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,9 @@ pub(crate) struct Walk<'a> {
     broken_at: Option<EventTime>,
     /// Set when the chain leads to another bucket, whose keys are not known.
     pub(crate) needs_keys: bool,
+    /// Whether nobody can be expected to know the signature of the wanted digest: it is the newest, or the last before a genuine
+    /// starting digest.
+    is_last: bool,
     remembered: Vec<(Stretch, bool)>,
 }
 
@@ -145,6 +151,7 @@ impl<'a> Walk<'a> {
             window: 0,
             broken_at: None,
             needs_keys: false,
+            is_last: true,
             remembered: remembered.into_iter().map(|stretch| (stretch, false)).collect(),
         };
         walk.wanted = walk.keys.pop();
@@ -178,11 +185,13 @@ impl<'a> Walk<'a> {
     pub(crate) fn take(&mut self, outcome: Outcome<'_>) -> (Vec<Finding>, Then) {
         let Some(key) = self.wanted.take() else { return (Vec::new(), Then::Nothing) };
         let mut findings = Vec::new();
+        let is_last = std::mem::take(&mut self.is_last);
         let stretch = self.stretch_of(&key);
         let (parsed, verdict) = match outcome {
             Outcome::Bad(why) => return self.bad(&key, why, findings),
             Outcome::Good(parsed) => (parsed, Verdict::Valid),
-            Outcome::Unsigned(parsed) => (parsed, Verdict::Unsigned),
+            Outcome::Unsigned(parsed) if is_last => (parsed, Verdict::Unsigned),
+            Outcome::Unsigned(parsed) => (parsed, Verdict::invalid(WITHOUT_SIGNATURE)),
         };
         if self.said.as_ref().is_some_and(|(hash, _)| !hash.is_empty() && *hash != parsed.hash) {
             return self.bad(&key, "differs from what the next digest says of it".to_owned(), findings);
@@ -195,13 +204,15 @@ impl<'a> Walk<'a> {
         if let Some(stretch) = stretch {
             self.last_start = EventTime(stretch.oldest_start);
             let said = stretch.before_hash.clone().zip(stretch.before_signature.clone());
+            self.is_last = stretch.before.is_none();
             self.go_to(stretch.before.clone(), said, &stretch.oldest, &mut findings);
             return (findings, Then::Skip(Box::new(stretch)));
         }
-        findings.push(self.about(&key, verdict));
-        self.last_start = parsed.start;
         let digest = &parsed.digest;
         let before = digest.previous_digest_s3_bucket.clone().zip(digest.previous_digest_s3_object.clone());
+        self.is_last = before.is_none() && verdict == Verdict::Valid;
+        findings.push(self.about(&key, verdict));
+        self.last_start = parsed.start;
         let hash = digest.previous_digest_hash_value.clone().unwrap_or_default();
         let said = digest.previous_digest_signature.clone().map(|signature| (hash, signature));
         self.go_to(before, said, &key, &mut findings);
@@ -211,7 +222,10 @@ impl<'a> Walk<'a> {
     /// What was verified before and never met: digests that are not there any more. `end`: of the range that was asked for.
     pub(crate) fn unmet(&self, end: EventTime) -> Vec<Finding> {
         let is_asked = |stretch: &Stretch| (self.start.0..=end.0).contains(&stretch.newest_end);
-        let unmet = self.remembered.iter().filter(|(stretch, met)| !met && is_asked(stretch));
+        // One whose newest digest lies in a stretch that was met was passed over with it.
+        let is_inside = |end: i64| self.remembered.iter().any(|(other, met)| *met && other.has(end));
+        let unmet =
+            self.remembered.iter().filter(|(stretch, met)| !met && is_asked(stretch) && !is_inside(stretch.newest_end));
         unmet
             .map(|(stretch, _)| Finding::Digest {
                 backfill: false,

@@ -87,6 +87,40 @@ fn an_untouched_chain_is_valid_from_the_newest_to_the_start() {
     assert_eq!(walk(&[], T, vec![], &[], &[]), (vec![], 0));
 }
 
+/// What is said of the digests of a folder, in which those of these numbers say nothing of the one before.
+fn walk_in_a_folder(all: &[Parsed], starting: &[usize]) -> Vec<String> {
+    let mut all = all.to_vec();
+    for &number in starting {
+        all[number].digest.previous_digest_s3_bucket = None;
+        all[number].digest.previous_digest_s3_object = None;
+        all[number].digest.previous_digest_signature = None;
+    }
+    let chain = chain();
+    let keys = all.iter().map(|parsed| parsed.digest.digest_s3_object.clone()).collect();
+    let mut walk = Walk::new(&chain, "b", keys, EventTime(T - HOUR), false, Vec::new());
+    let mut lines = Vec::new();
+    while let Some((_, wanted)) = walk.wanted() {
+        let parsed = all.iter().find(|parsed| parsed.digest.digest_s3_object == wanted).unwrap();
+        let is_told = walk.signature().is_some();
+        let outcome = if is_told { Outcome::Good(parsed) } else { Outcome::Unsigned(parsed) };
+        let (findings, _) = walk.take(outcome);
+        let digests = findings.iter().filter(|finding| matches!(finding, Finding::Digest { .. }));
+        lines.extend(digests.map(|finding| short(finding).chars().take(9).collect::<String>()));
+    }
+    lines
+}
+
+#[test]
+fn only_the_newest_of_a_chain_may_be_without_a_signature() {
+    let all = digests(5);
+    assert_eq!(walk_in_a_folder(&all, &[]), ["4 not ver", "3 valid", "2 valid", "1 valid", "0 valid"]);
+    // The last one before a restart that is vouched for.
+    assert_eq!(walk_in_a_folder(&all, &[2]), ["4 not ver", "3 valid", "2 valid", "1 not ver", "0 valid"]);
+    // A restart that nobody vouches for: anybody can write one.
+    assert_eq!(walk_in_a_folder(&all, &[4]), ["4 not ver", "3 INVALID", "2 valid", "1 valid", "0 valid"]);
+    assert_eq!(walk_in_a_folder(&all, &[4, 3])[..3], ["4 not ver", "3 INVALID", "2 INVALID"]);
+}
+
 #[test]
 fn every_deleted_digest_is_named_also_when_its_neighbour_is_deleted_too() {
     let all = digests(7);
@@ -161,6 +195,7 @@ fn remembered(all: &[Parsed], newest: usize, oldest: usize) -> Stretch {
         before_signature: before.and_then(|before| before.signature.clone()),
         digests: (newest - oldest + 1) as u64,
         logs: 0,
+        at_edges: Some(Vec::new()),
     }
 }
 
@@ -175,6 +210,18 @@ fn what_was_verified_before_is_not_looked_at_again_and_must_still_be_there() {
     let mut changed = remembered(&all, 6, 3);
     changed.newest_hash = "00".to_owned();
     assert_eq!(walk(&all, T - HOUR, vec![changed], &[], &[]).0[2], "6 INVALID: differs from what was verified before");
+}
+
+#[test]
+fn what_was_verified_twice_is_not_missed() {
+    let all = digests(9);
+    let (whole, inside, across) = (remembered(&all, 8, 0), remembered(&all, 5, 0), remembered(&all, 6, 3));
+    assert_eq!(walk(&all, T - HOUR, vec![whole.clone(), inside.clone()], &[], &[]), (vec![], 0));
+    let (lines, _) = walk(&all, T - HOUR, vec![remembered(&all, 8, 5), across.clone()], &[], &[]);
+    assert_eq!(lines, ["4 valid", "3 valid", "2 valid", "1 valid", "0 valid"]);
+    let (lines, _) = walk(&all, T - HOUR, vec![whole.clone(), inside.clone()], &[8], &[]);
+    assert_eq!(lines.last().unwrap(), "8 INVALID: not found, though it was verified before");
+    assert_eq!(Stretch::outermost(vec![whole.clone(), across, inside]), [whole]);
 }
 
 proptest! {
