@@ -70,9 +70,9 @@ pub(crate) fn elsewhere(config: &Config, administrator: &AccessKey) -> Elsewhere
 }
 
 impl LogBucket for Buckets {
-    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+    fn check_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         match self {
-            Buckets::Upstream(endpoint) => endpoint.head_bucket(bucket),
+            Buckets::Upstream(endpoint) => endpoint.check_bucket(bucket),
             Buckets::Embedded(store, _) => {
                 Box::pin(async move { store.bucket(bucket).await.map(|_| ()).map_err(|error| refused(&error)) })
             }
@@ -176,14 +176,8 @@ impl serve::Buckets for TrailBuckets {
         }
     }
 
-    fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, serve::BucketError>> {
-        Box::pin(async move {
-            match self.0.head_bucket(bucket).await {
-                Ok(()) => Ok(true),
-                Err(BucketError::NoSuchBucket(_)) => Ok(false),
-                Err(error) => Err(told(error)),
-            }
-        })
+    fn check<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), serve::BucketError>> {
+        Box::pin(async move { self.0.check_bucket(bucket).await.map_err(told) })
     }
 
     fn put_marker<'a>(&'a self, trail: &'a Trail, key: &'a str) -> BoxFuture<'a, Result<(), serve::BucketError>> {
@@ -222,6 +216,9 @@ impl serve::Kms for UpstreamKms {
         Box::pin(async move {
             match self.0.describe(key, region).await {
                 Ok(found) => Ok(serve::KmsKey { arn: found.arn, is_enabled: found.is_enabled }),
+                Err(KmsError::Refused { code, message }) if code == "AccessDeniedException" => {
+                    Err(serve::KmsError::Denied(message))
+                }
                 Err(KmsError::Refused { code, message }) => Err(serve::KmsError::Refused(format!("{code}: {message}"))),
                 Err(KmsError::Unreachable(cause)) => Err(serve::KmsError::Unavailable(cause)),
             }

@@ -63,7 +63,9 @@ class Code:
             for selector in selectors.get("AdvancedEventSelectors", [])
         ]
         try:
-            state["Insights"] = self.cloudtrail.get_insight_selectors(TrailName=arn)["InsightSelectors"]
+            # Terraform's provider knows no categories.
+            selectors = self.cloudtrail.get_insight_selectors(TrailName=arn)["InsightSelectors"]
+            state["Insights"] = [{"InsightType": selector["InsightType"]} for selector in selectors]
         except ClientError as error:
             assert error.response["Error"]["Code"] == "InsightNotEnabledException"
             state["Insights"] = []

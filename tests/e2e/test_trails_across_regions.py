@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from harness.opentrail import ACCOUNT
 from harness.process import eventually
+from harness.records import log_files
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,44 @@ def test_every_object_of_every_bucket_is_what_a_star_for_both_selects(trail, clo
     s3.put_object(Bucket="things", Key="a/b", Body=b"x")
     found = eventually(lambda: s3.list_objects_v2(Bucket="audit", Prefix="objects/AWSLogs/").get("KeyCount", 0) > 1, 30, what="a log file")
     assert found
+
+
+def test_a_deleted_trail_has_what_came_before_and_nothing_that_comes_after(trail, cloudtrail):
+    client, s3 = cloudtrail("eu-west-1"), trail.client("s3")
+    s3.create_bucket(Bucket="deleted")
+    client.create_trail(Name="deleted", S3BucketName="deleted")
+    client.start_logging(Name="deleted")
+    client.get_trail(Name="deleted")
+    client.delete_trail(Name="deleted")
+    client.list_public_keys()
+    client.list_trails()
+
+    def delivered():
+        return {record["eventName"] for file in log_files(s3, "deleted").values() for record in file}
+
+    eventually(lambda: "GetTrail" in delivered(), 30, what="the last log file")
+    assert delivered() <= {"StartLogging", "GetTrail", "DeleteTrail"}
+
+
+def test_a_trail_without_global_events_has_the_calls_to_regional_endpoints_of_sts(house):
+    trail = house(interval="1s", auth="verify").start()  # whose callers have identities
+    client, s3 = trail.client("cloudtrail"), trail.client("s3")
+    s3.create_bucket(Bucket="regional")
+    client.create_trail(Name="regional", S3BucketName="regional", IncludeGlobalServiceEvents=False)
+    client.start_logging(Name="regional")
+    for host in ("sts.amazonaws.com", "sts.us-east-1.amazonaws.com", None):
+        sts = trail.client("sts")
+        if host:
+            sts.meta.events.register("before-sign.sts", lambda request, host=host, **_: request.headers.add_header("Host", host))
+        sts.get_caller_identity()
+    client.get_trail(Name="regional")
+
+    def delivered(name):
+        return [record for file in log_files(s3, "regional").values() for record in file if record["eventName"] == name]
+
+    eventually(lambda: delivered("GetTrail"), 30, what="the log file")
+    details = [record.get("additionalEventData", {}).get("RequestDetails", {}).get("endpointType") for record in delivered("GetCallerIdentity")]
+    assert sorted(details, key=str) == [None, "regional"]
 
 
 def test_tags_keep_their_order_and_lose_what_is_removed(cloudtrail):

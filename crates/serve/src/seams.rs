@@ -13,11 +13,12 @@ pub trait Buckets: Send + Sync + 'static {
     /// Where the store is, as an error tells people: `http://minio:9000`.
     fn place(&self) -> String;
 
-    /// Whether the bucket is there.
+    /// Asks the bucket what CloudTrail asks before it uses one: its ACL, and that it is not Requester Pays
+    /// (`reference/trails-and-delivery.md §3, §7`). A store that has no ACLs is fine.
     ///
     /// # Errors
-    /// [`BucketError`] when that cannot be found out.
-    fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, BucketError>>;
+    /// [`BucketError`] when it is not there, or may not be used.
+    fn check<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
 
     /// Writes the zero-byte object that shows that delivery may write into the trail's bucket: `Content-Type:
     /// application/json`, `Content-Encoding: gzip`, encrypted with the trail's key
@@ -49,9 +50,12 @@ pub struct KmsKey {
 /// Why a key is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KmsError {
-    /// KMS answered that it is not there, or not for us; the cause for the operator.
+    /// KMS answered that it is not there, or is none; the cause for the operator.
     #[error("KMS refused: {0}")]
     Refused(String),
+    /// KMS does not let us ask; whether the key may be used is another question. The cause for the operator.
+    #[error("KMS may not be asked: {0}")]
+    Denied(String),
     /// There is no answer of a KMS; the cause for the operator.
     #[error("KMS cannot be reached: {0}")]
     Unavailable(String),

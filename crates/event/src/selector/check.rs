@@ -1,7 +1,7 @@
 //! What selectors a trail may have (`reference/trails-and-delivery.md §6.2–6.4`). Sentences are AWS's where they are
 //! known.
 
-use super::tables::{has_network_activity, is_data_resource_type};
+use super::tables::{arn_service, has_network_activity, is_data_resource_type};
 use super::{AdvancedEventSelector, DataResource, EventSelector, FieldSelector, Operators, SelectorField, Selectors};
 
 /// Basic selectors per trail (`reference/limits.md`).
@@ -82,6 +82,11 @@ fn check_data_resource(data: &DataResource) -> Result<(), SelectorError> {
             ));
         }
     };
+    if data.values.is_empty() {
+        return refuse(format!(
+            "Specify a valid number of DataResources.Values (1 to {RESOURCE_VALUES_MAX}) for each data resource."
+        ));
+    }
     match data.values.iter().find(|value| !is_resource_value(value, service)) {
         None => Ok(()),
         Some(value) => refuse(format!("Value {value} for DataResources.Values is invalid.")),
@@ -270,9 +275,9 @@ fn check_arns(resource_type: &str, condition: &FieldSelector) -> Result<(), Sele
             "AWS::S3::Object" => arn.service == "s3" && is_object(arn.resource),
             "AWS::Lambda::Function" => arn.service == "lambda" && is_unqualified_function(arn.resource),
             "AWS::DynamoDB::Table" => arn.service == "dynamodb" && arn.resource.starts_with("table/"),
-            "AWS::SQS::Queue" => arn.service == "sqs" && !arn.resource.is_empty(),
-            "AWS::SNS::Topic" => arn.service == "sns" && !arn.resource.is_empty(),
-            _ => !arn.resource.is_empty(),
+            // Managed nodes are hybrid machines or EC2 instances.
+            "AWS::SSM::ManagedNode" => matches!(arn.service, "ssm" | "ec2") && !arn.resource.is_empty(),
+            other => !arn.resource.is_empty() && arn_service(other).is_none_or(|service| arn.service == service),
         })
     };
     match equals.iter().chain(not_equals).find(|value| !fits(value)) {
@@ -375,6 +380,7 @@ mod tests {
         let of = |count| selector(true, &format!(r#"{{"Type":"AWS::S3::Object","Values":[{}]}}"#, many(count)));
         assert_eq!(basic(&of(250)), Ok(()));
         assert!(basic(&of(251)).unwrap_err().contains("(0 to 250) for all your selectors"));
+        assert!(basic(&of(0)).unwrap_err().contains("DataResources.Values (1 to 250)"));
         let one = selector(true, "");
         let one = one.trim_matches(['[', ']']);
         assert_eq!(basic(&format!("[{}]", [one; 5].join(","))), Ok(()));
@@ -449,6 +455,25 @@ mod tests {
         };
         assert_eq!(lambda("arn:aws:lambda:eu-west-1:111122223333:function:f"), Ok(()));
         assert!(lambda("arn:aws:lambda:eu-west-1:111122223333:function:f:$LATEST").is_err());
+        let of_type = |name: &str, arn: &str| {
+            let fields = DATA.replace("AWS::S3::Object", name);
+            of(&format!(r#"{fields},{{"Field":"resources.ARN","Equals":["{arn}"]}}"#))
+        };
+        for (name, service) in [
+            ("AWS::Kinesis::Stream", "kinesis"),
+            ("AWS::StepFunctions::StateMachine", "states"),
+            ("AWS::S3Express::Object", "s3express"),
+            ("AWS::S3::AccessPoint", "s3"),
+            ("AWS::DynamoDB::Stream", "dynamodb"),
+        ] {
+            assert_eq!(of_type(name, &format!("arn:aws:{service}:eu-west-1:111122223333:x")), Ok(()), "{name}");
+            assert!(of_type(name, "arn:aws:foo:::x").unwrap_err().contains("not an ARN of the type"), "{name}");
+            assert!(of_type(name, &format!("arn:aws:{service}:eu-west-1:111122223333:")).is_err(), "{name}");
+        }
+        for arn in ["arn:aws:ssm:::managed-instance/mi-1", "arn:aws:ec2:::instance/i-1"] {
+            assert_eq!(of_type("AWS::SSM::ManagedNode", arn), Ok(()));
+        }
+        assert_eq!(of_type("AWS::SCN::Instance", "arn:aws:in-doubt:::x"), Ok(()));
         let values = |count: usize| vec![r#""N""#; count].join(",");
         let with = |count| of(&format!(r#"{DATA},{{"Field":"eventName","Equals":[{}]}}"#, values(count)));
         assert_eq!(with(498), Ok(()));

@@ -11,6 +11,84 @@ pub fn has_network_activity(source: &str) -> bool {
     source.strip_suffix(".amazonaws.com").is_some_and(|name| NETWORK_SOURCES.binary_search(&name).is_ok())
 }
 
+/// The service in the ARNs of a resource type, where it is certain.
+pub(crate) fn arn_service(resource_type: &str) -> Option<&'static str> {
+    let of = resource_type.split("::").nth(1)?;
+    let index = ARN_SERVICES.binary_search_by_key(&of, |(name, _)| *name).ok()?;
+    ARN_SERVICES.get(index).map(|(_, service)| *service)
+}
+
+/// By the middle of the resource type, sorted: those whose ARNs are all of one service. What is left out is in doubt, and any
+/// ARN is taken for it.
+const ARN_SERVICES: &[(&str, &str)] = &[
+    ("AppConfig", "appconfig"),
+    ("AppSync", "appsync"),
+    ("B2BI", "b2bi"),
+    ("Bedrock", "bedrock"),
+    ("BedrockAgentCore", "bedrock-agentcore"),
+    ("Cassandra", "cassandra"),
+    ("CloudFront", "cloudfront"),
+    ("CloudTrail", "cloudtrail"),
+    ("CodeGuruProfiler", "codeguru-profiler"),
+    ("CodeWhisperer", "codewhisperer"),
+    ("Cognito", "cognito-identity"),
+    ("DSQL", "dsql"),
+    ("DataExchange", "dataexchange"),
+    ("Deadline", "deadline"),
+    ("DynamoDB", "dynamodb"),
+    ("EC2", "ec2"),
+    ("ECS", "ecs"),
+    ("EKS", "eks"),
+    ("Events", "events"),
+    ("FSx", "fsx"),
+    ("FinSpace", "finspace"),
+    ("Glue", "glue"),
+    ("GuardDuty", "guardduty"),
+    ("IoT", "iot"),
+    ("IoTSiteWise", "iotsitewise"),
+    ("IoTTwinMaker", "iottwinmaker"),
+    ("KendraRanking", "kendra-ranking"),
+    ("Kinesis", "kinesis"),
+    ("KinesisFirehose", "firehose"),
+    ("KinesisVideo", "kinesisvideo"),
+    ("MWAA", "airflow"),
+    ("MachineLearning", "machinelearning"),
+    ("ManagedBlockchain", "managedblockchain"),
+    ("MedicalImaging", "medical-imaging"),
+    ("NeptuneGraph", "neptune-graph"),
+    ("NetworkFlowMonitor", "networkflowmonitor"),
+    ("PCAConnectorAD", "pca-connector-ad"),
+    ("PCAConnectorSCEP", "pca-connector-scep"),
+    ("PaymentCryptography", "payment-cryptography"),
+    ("Pinpoint", "mobiletargeting"),
+    ("QApps", "qapps"),
+    ("QBusiness", "qbusiness"),
+    ("RDS", "rds"),
+    ("RUM", "rum"),
+    ("S3", "s3"),
+    ("S3Express", "s3express"),
+    ("S3ObjectLambda", "s3-object-lambda"),
+    ("S3Outposts", "s3-outposts"),
+    ("S3Tables", "s3tables"),
+    ("S3Vectors", "s3vectors"),
+    ("SDB", "sdb"),
+    ("SES", "ses"),
+    ("SMSVoice", "sms-voice"),
+    ("SNS", "sns"),
+    ("SQS", "sqs"),
+    ("SSM", "ssm"),
+    ("SSMMessages", "ssmmessages"),
+    ("SWF", "swf"),
+    ("SageMaker", "sagemaker"),
+    ("ServiceDiscovery", "servicediscovery"),
+    ("Signer", "signer"),
+    ("SocialMessaging", "social-messaging"),
+    ("StepFunctions", "states"),
+    ("ThinClient", "thinclient"),
+    ("Timestream", "timestream"),
+    ("VerifiedPermissions", "verifiedpermissions"),
+];
+
 /// Sorted.
 const RESOURCE_TYPES: &[&str] = &[
     "AWS::AIDevOps::AgentSpace",
@@ -279,7 +357,8 @@ mod tests {
 
     #[test]
     fn names_can_be_looked_up() {
-        assert!(RESOURCE_TYPES.is_sorted() && NETWORK_SOURCES.is_sorted());
+        assert!(RESOURCE_TYPES.is_sorted() && NETWORK_SOURCES.is_sorted() && ARN_SERVICES.is_sorted());
+        assert_eq!((arn_service("AWS::MWAA::Environment"), arn_service("AWS::SCN::Instance")), (Some("airflow"), None));
         assert!(is_data_resource_type("AWS::S3::Object") && !is_data_resource_type("AWS::S3::Bucket"));
         assert!(has_network_activity("kms.amazonaws.com") && !has_network_activity("kms"));
     }

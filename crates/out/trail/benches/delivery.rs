@@ -68,7 +68,7 @@ struct Files {
 }
 
 impl LogBucket for Files {
-    fn head_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+    fn check_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         Box::pin(async { Ok(()) })
     }
 

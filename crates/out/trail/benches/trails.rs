@@ -34,7 +34,7 @@ const ROUNDS: usize = 3;
 struct Sink(AtomicUsize);
 
 impl LogBucket for Sink {
-    fn head_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+    fn check_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         Box::pin(async { Ok(()) })
     }
 

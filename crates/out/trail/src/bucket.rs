@@ -8,11 +8,12 @@ pub(crate) mod s3;
 
 /// Buckets that log files are written to: an S3 endpoint ([`S3Endpoint`](crate::S3Endpoint)) or the store served here.
 pub trait LogBucket: Send + Sync + 'static {
-    /// Whether the bucket is there and may be reached.
+    /// Asks a bucket what CloudTrail asks before it uses one: its ACL (`reference/trails-and-delivery.md` §7, which no other
+    /// permission to look is needed for), and that it is not Requester Pays (§3). A store that has no ACLs is fine.
     ///
     /// # Errors
     /// [`BucketError::NoSuchBucket`] when it is not there; the others.
-    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
+    fn check_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
 
     /// Writes an object, in place of one of the same key; durable when it returns.
     ///

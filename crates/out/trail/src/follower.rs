@@ -208,7 +208,7 @@ impl TrailFollower {
 
     /// Takes one entry. A cut that becomes due is made first.
     async fn take(&mut self, entry: &Entry) -> Result<(), FollowError> {
-        let wanted = self.is_live || self.scope.wants(&self.trail, entry);
+        let wanted = self.is_live || (self.scope.wants(&self.trail, entry) && !self.tap.is_past(entry));
         if wanted && self.again.is_none() && !self.collection.has_room_for(&self.trail, entry) {
             self.cut().await?;
         }

@@ -4,7 +4,8 @@ use journal::Entry;
 use registry::{DeliveryState, Period, Trail};
 
 /// How long after a stop the call that stopped it is waited for. It was made while the trail was logging, and is its last
-/// event; but it is recorded only after it was carried out. The final digest waits for it.
+/// event; but it is recorded only after it was carried out. The final digest waits for it. The call that deleted a trail is its
+/// last event in the same way.
 const STOP_CALL_MS: u64 = 10_000;
 
 /// Whether the trail was logging when the entry was appended.
@@ -14,13 +15,16 @@ pub(crate) fn was_logging(trail: &Trail, entry: &Entry) -> bool {
 
 fn holds(period: &Period, entry: &Entry) -> bool {
     let begun = entry.seq.0 >= period.from;
-    let ended = period.stopped_ms.is_some_and(|stopped_ms| {
-        let is_stop_call = entry.appended_ms <= stopped_ms.saturating_add(STOP_CALL_MS)
-            && entry.event.name() == "StopLogging"
-            && entry.event.source() == "cloudtrail.amazonaws.com";
-        entry.appended_ms > stopped_ms && !is_stop_call
-    });
-    begun && !ended
+    begun && !period.stopped_ms.is_some_and(|stopped_ms| is_past(entry, stopped_ms, "StopLogging"))
+}
+
+/// Whether an entry was appended after the end of a trail's events at `ended_ms`, and is not the call of that name which ended
+/// them.
+pub(crate) fn is_past(entry: &Entry, ended_ms: u64, call: &str) -> bool {
+    let is_the_call = entry.appended_ms <= ended_ms.saturating_add(STOP_CALL_MS)
+        && entry.event.name() == call
+        && entry.event.source() == "cloudtrail.amazonaws.com";
+    entry.appended_ms > ended_ms && !is_the_call
 }
 
 /// The stop after which nothing more can come, once `now_ms` is past it; `None` while logging, or shortly after.

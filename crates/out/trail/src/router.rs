@@ -12,6 +12,7 @@
 //! itself again until it has caught up: nobody waits for it, and nothing is kept in memory for it.
 
 use crate::scope::{Scope, wants};
+use crate::{NowMs, period};
 use event::Union;
 use journal::{Ahead, Entry, FollowError, Follower, Seq};
 use registry::{Documents, Trail, Version, Versioned, Watch};
@@ -31,6 +32,7 @@ pub(crate) struct Feeds(Arc<Mutex<Table>>);
 
 struct Table {
     trails: Documents<Trail>,
+    now_ms: NowMs,
     changes: Watch,
     /// By a number that is never used twice.
     feeds: BTreeMap<u32, Feed>,
@@ -56,6 +58,8 @@ struct Feed {
     /// The version that entries are picked for now.
     trail: Option<Versioned<Trail>>,
     scope: Option<Scope>,
+    /// When the trail was found to be gone.
+    gone_ms: Option<u64>,
     /// What lies before this place is not in the feed.
     from: u64,
     picked: VecDeque<Entry>,
@@ -91,10 +95,11 @@ pub(crate) struct Tap {
 
 impl Feeds {
     /// No feeds yet; entries are looked at from `routed_to` on.
-    pub(crate) fn new(trails: Documents<Trail>, routed_to: Seq) -> Feeds {
+    pub(crate) fn new(trails: Documents<Trail>, routed_to: Seq, now_ms: NowMs) -> Feeds {
         let changes = trails.watch();
         Feeds(Arc::new(Mutex::new(Table {
             trails,
+            now_ms,
             changes,
             feeds: BTreeMap::new(),
             next_number: 0,
@@ -119,6 +124,7 @@ impl Feeds {
             created_ms: trail.created_ms,
             trail: None,
             scope: None,
+            gone_ms: None,
             from: table.routed_to,
             picked: VecDeque::new(),
             turns: VecDeque::new(),
@@ -165,6 +171,9 @@ impl Table {
         self.changes.mark_unchanged();
         for feed in self.feeds.values_mut() {
             let newest = self.trails.get(&feed.arn).filter(|trail| trail.created_ms == feed.created_ms);
+            if newest.is_none() {
+                feed.gone_ms.get_or_insert_with(|| (self.now_ms)());
+            }
             if let Some(newest) = newest
                 && feed.version() != Some(newest.version)
             {
@@ -191,7 +200,7 @@ impl Table {
             }
             for number in &found {
                 let Some(feed) = self.feeds.get_mut(number) else { continue };
-                if feed.trail.as_ref().is_some_and(|trail| wants(trail, entry)) {
+                if feed.wants(entry) {
                     self.held_bytes += feed.add(entry);
                     if self.held_bytes > self.held_bytes_max {
                         self.held_bytes -= lose_largest(&mut self.feeds);
@@ -255,6 +264,16 @@ impl Feed {
         self.trail.as_ref().map(|trail| trail.version)
     }
 
+    /// Whether the trail that the entry was found for delivers it.
+    fn wants(&self, entry: &Entry) -> bool {
+        !self.is_past(entry) && self.trail.as_ref().is_some_and(|trail| wants(trail, entry))
+    }
+
+    /// Whether the trail was gone when the entry came: it has what came before, and the call that deleted it.
+    fn is_past(&self, entry: &Entry) -> bool {
+        self.gone_ms.is_some_and(|gone_ms| period::is_past(entry, gone_ms, "DeleteTrail"))
+    }
+
     /// Lays an entry in; gives by how much more is held.
     fn add(&mut self, entry: &Entry) -> usize {
         if self.is_lost {
@@ -280,6 +299,11 @@ impl Tap {
     /// What there is for a trail that stands at `next`.
     pub(crate) fn look(&self, next: u64) -> Look {
         self.feeds.lock().look(self.number, next)
+    }
+
+    /// Whether the trail was gone when the entry came, which whoever reads the journal has to ask.
+    pub(crate) fn is_past(&self, entry: &Entry) -> bool {
+        self.feeds.lock().feeds.get(&self.number).is_some_and(|feed| feed.is_past(entry))
     }
 
     /// Resolves when there is something new to look at.
@@ -346,6 +370,9 @@ mod tests {
 
     const NAMES: [&str; 4] = ["CreateQueue", "DeleteQueue", "TagQueue", "UntagQueue"];
 
+    /// When trails that were deleted are found to be.
+    const GONE_MS: u64 = 100;
+
     fn named(name: &str, with: &str) -> Trail {
         Trail { name: name.to_owned(), selectors: Some(beginning(with)), ..trail() }
     }
@@ -356,7 +383,7 @@ mod tests {
         for trail in trails {
             registry.put(trail.clone(), Expected::Absent).unwrap();
         }
-        let feeds = Feeds::new(registry.documents().unwrap(), Seq(0));
+        let feeds = Feeds::new(registry.documents().unwrap(), Seq(0), Arc::new(|| GONE_MS));
         (folder, registry, feeds)
     }
 
@@ -437,6 +464,21 @@ mod tests {
         registry.put(Trail { created_ms: 2, selectors: Some(beginning("Tag")), ..trail() }, Expected::Absent).unwrap();
         feeds.lock().route(&entries(&NAMES));
         assert_eq!(picked(tap.look(0)).0, [0, 1, 2, 3], "what was picked is picked for the trail that was tapped");
+    }
+
+    #[test]
+    fn a_deleted_trail_has_what_came_before_and_the_call_that_deleted_it() {
+        let (_folder, registry, feeds) = house(&[trail()]);
+        let tap = feeds.tap(&trail());
+        let version = registry.get::<Trail>(&trail().arn()).unwrap().unwrap().version;
+        registry.delete::<Trail>(&trail().arn(), version).unwrap();
+        let delete =
+            |seq, appended_ms| entry_of(seq, appended_ms, "cloudtrail.amazonaws.com", "DeleteTrail", "eu-west-1");
+        let other = |seq, appended_ms| entry_of(seq, appended_ms, "sqs.amazonaws.com", "CreateQueue", "eu-west-1");
+        feeds.lock().route(&[other(0, 99), other(1, GONE_MS), other(2, 101), delete(3, 102), other(4, 103)]);
+        feeds.lock().route(&[other(5, 104), delete(6, 90_000)]);
+        assert_eq!(picked(tap.look(0)).0, [0, 1, 3]);
+        assert_eq!([other(1, GONE_MS), other(2, 101)].map(|entry| tap.is_past(&entry)), [false, true]);
     }
 
     #[derive(Debug, Clone)]

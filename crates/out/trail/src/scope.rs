@@ -8,15 +8,12 @@ use registry::{ReplacedSelectors, Trail};
 /// The Region in which the services without Regions have their events.
 const GLOBAL_REGION: &str = "us-east-1";
 
-/// Services whose events in [`GLOBAL_REGION`] are global service events (`reference/trails-and-delivery.md` §5). A
-/// record does not say whether STS was called through its global endpoint: in that Region every call counts as such.
-const GLOBAL_SOURCES: [&str; 5] = [
-    "iam.amazonaws.com",
-    "sts.amazonaws.com",
-    "cloudfront.amazonaws.com",
-    "route53.amazonaws.com",
-    "organizations.amazonaws.com",
-];
+/// Services whose events in [`GLOBAL_REGION`] are global service events (`reference/trails-and-delivery.md` §5).
+const GLOBAL_SOURCES: [&str; 4] =
+    ["iam.amazonaws.com", "cloudfront.amazonaws.com", "route53.amazonaws.com", "organizations.amazonaws.com"];
+
+/// A service with an endpoint in each Region, beside a global one of the same name.
+const STS: &str = "sts.amazonaws.com";
 
 /// What one version of a trail wants, worked out once: events that its selectors take, of its account, in its Region or
 /// in all.
@@ -70,7 +67,20 @@ pub(crate) fn wants(trail: &Trail, entry: &Entry) -> bool {
 }
 
 fn is_global(event: &Event) -> bool {
-    event.region() == GLOBAL_REGION && GLOBAL_SOURCES.contains(&event.source())
+    let source = event.source();
+    event.region() == GLOBAL_REGION
+        && (GLOBAL_SOURCES.contains(&source) || source == STS && is_of_global_endpoint(event))
+}
+
+/// Whether STS was called through its global endpoint, as far as the record tells: a call of which it does not counts as
+/// regional, as are those of today's SDKs.
+fn is_of_global_endpoint(event: &Event) -> bool {
+    let record: serde_json::Value = serde_json::from_slice(event.json()).unwrap_or_default();
+    let text = |pointer| record.pointer(pointer).and_then(serde_json::Value::as_str);
+    match text("/additionalEventData/RequestDetails/endpointType") {
+        Some(endpoint) => endpoint == "global",
+        None => text("/tlsDetails/clientProvidedHostHeader").is_some_and(|host| host.split(':').next() == Some(STS)),
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +176,24 @@ pub(crate) mod tests {
         trail.include_global_service_events = false;
         assert!(!is_wanted(&trail, GLOBAL));
         assert!(is_wanted(&trail, THERE));
+    }
+
+    #[test]
+    fn of_sts_only_its_global_endpoint_is_global() {
+        let mut trail = trail();
+        (trail.home_region, trail.include_global_service_events) = ("us-east-1".to_owned(), false);
+        let sts = |more: &str| GLOBAL.replace("iam", "sts") + more;
+        let host = |host: &str| sts(&format!(r#","tlsDetails":{{"clientProvidedHostHeader":"{host}"}}"#));
+        let endpoint =
+            |kind: &str| sts(&format!(r#","additionalEventData":{{"RequestDetails":{{"endpointType":"{kind}"}}}}"#));
+        for regional in [sts(""), host("sts.us-east-1.amazonaws.com"), host("localhost:4780"), endpoint("regional")] {
+            assert!(is_wanted(&trail, &regional), "{regional}");
+        }
+        for global in [host("sts.amazonaws.com"), host("sts.amazonaws.com:443"), endpoint("global")] {
+            assert!(!is_wanted(&trail, &global), "{global}");
+        }
+        trail.include_global_service_events = true;
+        assert!(is_wanted(&trail, &endpoint("global")));
     }
 
     #[test]

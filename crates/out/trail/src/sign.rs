@@ -105,6 +105,7 @@ mod tests {
             ("GET", "http://127.0.0.1:4566/bucket/AWSLogs/a_b-c.json.gz", ""),
             ("GET", "http://s3.example.com/b/k%20k/%C3%BC%2B?list-type=2&prefix=a%2Fb&start-after=", ""),
             ("HEAD", "http://localhost/bucket", ""),
+            ("GET", "http://localhost/bucket?acl", ""),
             ("PUT", "https://s3.eu-west-1.amazonaws.com/b/k/", "some content"),
         ] {
             for token in [None, Some("a token")] {

@@ -82,7 +82,7 @@ impl Delivery {
         options: DeliveryOptions,
     ) -> Result<Delivery, RegistryError> {
         let (trails, states) = (registry.documents()?, registry.documents()?);
-        let feeds = Feeds::new(trails.clone(), route_from(journal, &trails, &states));
+        let feeds = Feeds::new(trails.clone(), route_from(journal, &trails, &states), Arc::clone(&options.now_ms));
         let (route, routed) = oneshot::channel::<()>();
         let (router, routing) = journal::follow(journal, Router::new(feeds.clone()), options.follow, async move {
             let _ = routed.await;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 struct Objects(Mutex<BTreeMap<String, Bytes>>);
 
 impl LogBucket for Objects {
-    fn head_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+    fn check_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         Box::pin(async { Ok(()) })
     }
 

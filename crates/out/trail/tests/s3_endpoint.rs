@@ -89,12 +89,30 @@ async fn a_missing_bucket_is_told_from_a_closed_one() {
     let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let closed = "HTTP/1.1 403 Forbidden\r\nContent-Length: 59\r\nConnection: close\r\n\r\n\
                   <Error><Code>AllAccessDisabled</Code><Message/></Error>    ";
-    let (bucket, asked) = serve(vec![OK, missing, closed]).await;
-    assert_eq!(bucket.head_bucket("audit").await, Ok(()));
-    assert_eq!(bucket.head_bucket("audit").await, Err(BucketError::NoSuchBucket("audit".to_owned())));
+    let (bucket, asked) = serve(vec![OK, OK, missing, closed]).await;
+    assert_eq!(bucket.check_bucket("audit").await, Ok(()));
+    assert_eq!(bucket.check_bucket("audit").await, Err(BucketError::NoSuchBucket("audit".to_owned())));
     let error = bucket.put("audit", "k", Bytes::new(), ObjectHeaders::LOG_FILE).await.unwrap_err();
     assert_eq!(error.code(), Some("AllAccessDisabled"));
-    assert!(asked.lock().unwrap()[0].starts_with("HEAD /audit HTTP/1.1\r\n"));
+    assert!(asked.lock().unwrap()[0].starts_with("GET /audit?acl HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn a_bucket_is_asked_for_its_acl_where_the_store_has_acls_and_for_who_pays_where_it_may_be() {
+    let denied = "HTTP/1.1 403 Forbidden\r\nContent-Length: 40\r\nConnection: close\r\n\r\n\
+                  <Error><Code>AccessDenied</Code></Error>";
+    let unknown = "HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let not_allowed = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let requester = "HTTP/1.1 200 OK\r\nContent-Length: 82\r\nConnection: close\r\n\r\n\
+                     <RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>";
+    let (bucket, asked) = serve(vec![denied, unknown, unknown, not_allowed, denied, OK, requester]).await;
+    let code = async || bucket.check_bucket("audit").await.err().and_then(|error| error.code().map(str::to_owned));
+    assert_eq!(code().await.as_deref(), Some("AccessDenied"));
+    assert_eq!((code().await, code().await), (None, None), "stores without ACLs can be delivered to");
+    assert_eq!(code().await.as_deref(), Some("RequesterPays"));
+    let asked: Vec<String> =
+        asked.lock().unwrap().iter().flat_map(|asked| asked.lines().next().map(str::to_owned)).collect();
+    assert_eq!(asked[5..], ["GET /audit?acl HTTP/1.1", "GET /audit?requestPayment HTTP/1.1"]);
 }
 
 #[tokio::test]
@@ -122,7 +140,7 @@ async fn an_endpoint_that_does_not_answer_has_no_error_code() {
         session_token: None,
     })
     .unwrap();
-    let error = bucket.head_bucket("audit").await.unwrap_err();
+    let error = bucket.check_bucket("audit").await.unwrap_err();
     assert!(matches!(&error, BucketError::Unreachable(text) if text.contains("refused")), "{error}");
     assert_eq!(error.code(), None);
 }

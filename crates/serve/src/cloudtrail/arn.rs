@@ -7,17 +7,8 @@ use super::error::ApiError;
 pub(crate) enum TrailRef<'a> {
     /// A bare name: a trail of the caller's account whose home Region is the caller's.
     Name(&'a str),
-    /// An ARN, taken apart.
-    Arn(TrailArn<'a>),
-}
-
-/// `arn:PARTITION:cloudtrail:REGION:ACCOUNT:trail/NAME`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TrailArn<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) account_id: &'a str,
-    pub(crate) name: &'a str,
+    /// An ARN: `arn:PARTITION:cloudtrail:REGION:ACCOUNT:trail/NAME`.
+    Arn(&'a str),
 }
 
 impl<'a> TrailRef<'a> {
@@ -27,19 +18,17 @@ impl<'a> TrailRef<'a> {
     /// `InvalidTrailNameException` for a name, `CloudTrailARNInvalidException` for an ARN that cannot be one.
     pub(crate) fn parse(text: &'a str) -> Result<TrailRef<'a>, ApiError> {
         if text.starts_with("arn:") {
-            return TrailArn::parse(text).map(TrailRef::Arn);
+            return TrailRef::parse_arn(text);
         }
         check_name(text)?;
         Ok(TrailRef::Name(text))
     }
-}
 
-impl<'a> TrailArn<'a> {
-    /// Takes a trail's ARN apart.
+    /// Reads an ARN.
     ///
     /// # Errors
     /// `CloudTrailARNInvalidException` when it is not a trail's.
-    pub(crate) fn parse(text: &'a str) -> Result<TrailArn<'a>, ApiError> {
+    pub(crate) fn parse_arn(text: &'a str) -> Result<TrailRef<'a>, ApiError> {
         let invalid = || {
             let message =
                 format!("The ARN {text} is not valid: expected arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME.");
@@ -57,7 +46,7 @@ impl<'a> TrailArn<'a> {
         if !fits || check_name(name).is_err() {
             return Err(invalid());
         }
-        Ok(TrailArn { text, region, account_id, name })
+        Ok(TrailRef::Arn(text))
     }
 }
 
@@ -155,10 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn the_arn_of_a_trail_is_taken_apart() {
+    fn the_arn_of_a_trail_is_told_from_a_name() {
         let text = registry::Trail::arn_of("eu-west-1", "111122223333", "main");
-        let TrailRef::Arn(arn) = TrailRef::parse(&text).unwrap() else { panic!("not an ARN") };
-        assert_eq!((arn.region, arn.account_id, arn.name), ("eu-west-1", "111122223333", "main"));
+        assert_eq!(TrailRef::parse(&text), Ok(TrailRef::Arn(&text)));
+        assert_eq!(TrailRef::parse("main"), Ok(TrailRef::Name("main")));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 const TYPES: [&str; 2] = ["ApiCallRateInsight", "ApiErrorRateInsight"];
 const CATEGORIES: [&str; 2] = ["Management", "Data"];
+/// What is meant where no categories are given.
+const DEFAULT_CATEGORY: &str = "Management";
 
 /// The trail with the Insights selectors that PutInsightSelectors gives it: they replace all that it had, and none turns
 /// Insights off.
@@ -29,9 +31,13 @@ pub(crate) fn put(state: &State<'_>, input: &Input) -> Result<(Trail, Version), 
     Ok((trail, found.version))
 }
 
-/// What PutInsightSelectors answers.
+/// What PutInsightSelectors answers: also the categories that were not given.
 pub(crate) fn changed(trail: &Trail) -> Result<Value, ApiError> {
-    Ok(json!({"TrailARN": trail.arn(), "InsightSelectors": reads::value(&trail.insight_selectors)?}))
+    let mut selectors = trail.insight_selectors.clone();
+    for selector in &mut selectors {
+        selector.event_categories.get_or_insert_with(|| vec![DEFAULT_CATEGORY.to_owned()]);
+    }
+    Ok(json!({"TrailARN": trail.arn(), "InsightSelectors": reads::value(&selectors)?}))
 }
 
 /// GetInsightSelectors.
@@ -100,10 +106,12 @@ fn check(trail: &Trail, selectors: &[InsightSelector]) -> Result<(), ApiError> {
         }
         let of = |category: &str| match &selector.event_categories {
             Some(categories) => categories.iter().any(|given| given == category),
-            None => category == "Management",
+            None => category == DEFAULT_CATEGORY,
         };
-        if of("Management") && !writes && (kind == "ApiCallRateInsight" || !reads) {
-            return Err(invalid(format!("{kind} needs a trail that logs write management events.")));
+        let is_call_rate = kind == "ApiCallRateInsight";
+        if of("Management") && !writes && (is_call_rate || !reads) {
+            let needed = if is_call_rate { "write management events" } else { "management events" };
+            return Err(invalid(format!("{kind} needs a trail that logs {needed}.")));
         }
         if of("Data") && !data {
             return Err(invalid(format!("{kind} on data events needs a trail that logs data events.")));

@@ -2,7 +2,7 @@
 //! the key is one, whether the topic and the log group can be told, in this order (`reference/trails-and-delivery.md §3`,
 //! preflight). What was written stays when a try fails.
 
-use super::destination::{UNKNOWN_LOG_GROUP, key_arn};
+use super::destination::{UNKNOWN_LOG_GROUP, key_arn, key_not_found};
 use super::error::ApiError;
 use crate::seams::{BucketError, Buckets, DestinationError, Kms, KmsError, LogGroups, Topics};
 use registry::Trail;
@@ -28,6 +28,9 @@ pub(crate) struct Preflight {
     /// Who has log groups; without anybody, a trail can have none.
     pub(crate) log_groups: Option<Arc<dyn LogGroups>>,
 }
+
+/// The key of a trail: its ARN as far as it is known, with which the bucket is tried, and whether it can be the trail's.
+type FoundKey = (Option<String>, Result<(), ApiError>);
 
 /// A trail whose destinations have been tried.
 pub(crate) struct Tried {
@@ -59,14 +62,14 @@ impl Preflight {
     /// The bucket's errors, the key's, the topic's, the log group's. Where nobody serves topics or log groups, that comes first.
     pub(crate) async fn try_out(&self, trail: &Trail) -> Result<Tried, ApiError> {
         self.check_served(trail)?;
-        let key = self.find_key(trail).await;
-        let mut tried = trail.clone();
-        tried.kms_key_id = key.as_ref().ok().cloned().flatten();
+        let (key, verdict) = self.find_key(trail).await;
+        // Also a key that is none: the bucket comes first, and nothing is written there with less encryption than was asked for.
+        let tried = Trail { kms_key_id: key.clone(), ..trail.clone() };
         match tokio::time::timeout(BUCKET_TIMEOUT, self.try_bucket(&tried)).await {
             Ok(done) => done?,
             Err(_) => return Err(self.unreachable(&trail.s3_bucket_name, "it did not answer in time")),
         }
-        let key = key?;
+        verdict?;
         self.try_topic(trail).await?;
         self.try_log_group(trail).await?;
         Ok(Tried { trail: trail.clone(), key })
@@ -110,12 +113,12 @@ impl Preflight {
         ApiError::new("InsufficientS3BucketPolicyException", message)
     }
 
-    /// The bucket is there, and delivery may write the marker objects. Writing is tried also where the bucket cannot be
-    /// looked at, as CloudTrail does.
+    /// The bucket is there, and delivery may write the marker objects. Writing is tried also where the bucket may not be
+    /// asked for its ACL, which is refused nevertheless (`reference/trails-and-delivery.md §3`).
     async fn try_bucket(&self, trail: &Trail) -> Result<(), ApiError> {
         let bucket = &trail.s3_bucket_name;
-        let looked = self.buckets.bucket_exists(bucket).await;
-        if looked == Ok(false) {
+        let checked = self.buckets.check(bucket).await;
+        if checked == Err(BucketError::Missing) {
             return Err(self.bucket_error(bucket, BucketError::Missing));
         }
         let mut written = Ok(());
@@ -124,7 +127,8 @@ impl Preflight {
                 written = self.buckets.put_marker(trail, &key).await;
             }
         }
-        looked.map(drop).and(written).map_err(|error| self.bucket_error(bucket, error))
+        let tried = if written == Err(BucketError::Missing) { written } else { checked.and(written) };
+        tried.map_err(|error| self.bucket_error(bucket, error))
     }
 
     /// Refuses a destination that nobody has before anything is touched.
@@ -188,26 +192,32 @@ impl Preflight {
         }
     }
 
-    /// The whole ARN of the trail's key.
-    async fn find_key(&self, trail: &Trail) -> Result<Option<String>, ApiError> {
-        let Some(key) = trail.kms_key_id.as_deref() else { return Ok(None) };
-        let as_given = || key_arn(key, &trail.home_region, &trail.account_id).map(Some);
-        let Some(kms) = &self.kms else { return as_given() };
+    /// The trail's key. Where nobody can be asked, what an alias stands for is not known, and the rest is believed.
+    async fn find_key(&self, trail: &Trail) -> FoundKey {
+        let Some(key) = trail.kms_key_id.as_deref() else { return (None, Ok(())) };
+        let given = Some(key_arn(key, &trail.home_region, &trail.account_id));
+        let believed = if key.contains("alias/") { Err(key_not_found(key)) } else { Ok(()) };
+        let Some(kms) = &self.kms else { return (given, believed) };
         let late = || KmsError::Unavailable("it did not answer in time".to_owned());
         let found = tokio::time::timeout(KEY_TIMEOUT, kms.find(key, &trail.home_region)).await;
         match found.unwrap_or_else(|_| Err(late())) {
-            Ok(found) if found.is_enabled => Ok(Some(found.arn)),
+            Ok(found) if found.is_enabled => (Some(found.arn), Ok(())),
             Ok(found) => {
                 let message = format!("KMS key {} is disabled.", found.arn);
-                Err(ApiError::new("KmsException", message))
+                (Some(found.arn), Err(ApiError::new("KmsException", message)))
             }
             Err(KmsError::Refused(cause)) => {
                 tracing::info!(key, %cause, "the key of a trail was refused");
-                Err(insufficient_encryption())
+                (given, Err(insufficient_encryption()))
+            }
+            // CloudTrail does without DescribeKey (`reference/trails-and-delivery.md §7`): the store uses the key, or does not.
+            Err(KmsError::Denied(cause)) => {
+                tracing::info!(key, %cause, "the key of a trail may not be looked at, and the bucket is tried with it");
+                (given, Ok(()))
             }
             Err(KmsError::Unavailable(cause)) => {
                 tracing::warn!(key, %cause, "the key of a trail could not be looked at and is believed");
-                as_given()
+                (given, believed)
             }
         }
     }

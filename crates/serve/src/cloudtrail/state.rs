@@ -48,25 +48,29 @@ impl<'a> State<'a> {
         State { account_id, ..self.clone() }
     }
 
-    /// That the caller may change a trail that it sees.
+    /// That the caller may change a trail that it sees, from where it is.
     ///
     /// # Errors
     /// `NotOrganizationMasterAccountException`: members only see the trails of their organization.
+    /// `InvalidHomeRegionException` outside the trail's home Region (`reference/trails-and-delivery.md §3, §5`).
     pub(crate) fn check_may_change(&self, trail: &Trail) -> Result<(), ApiError> {
-        if trail.account_id == self.account_id {
-            return Ok(());
+        if trail.account_id != self.account_id {
+            organization::administered(self)?;
         }
-        organization::administered(self).map(drop)
+        if trail.home_region != self.region {
+            let message =
+                format!("The trail {} can only be changed in its home Region, {}.", trail.arn(), trail.home_region);
+            return Err(ApiError::new("InvalidHomeRegionException", message));
+        }
+        Ok(())
     }
 
     /// The trail that a name or an ARN stands for: a name only in this Region and of this account, an ARN in any Region, and
-    /// also of the account's organization.
+    /// also of the account's organization. An ARN of another partition is that of another trail.
     pub(crate) fn find(&self, named: &TrailRef<'_>) -> Option<&'a Versioned<Trail>> {
         match named {
             TrailRef::Name(name) => self.own().find(|trail| trail.home_region == self.region && trail.name == *name),
-            TrailRef::Arn(arn) => self.seen().find(|trail| {
-                trail.home_region == arn.region && trail.name == arn.name && trail.account_id == arn.account_id
-            }),
+            TrailRef::Arn(arn) => self.seen().find(|trail| trail.arn() == *arn),
         }
     }
 
@@ -86,7 +90,7 @@ impl<'a> State<'a> {
         let named = TrailRef::parse(named)?;
         self.find(&named).ok_or_else(|| {
             let arn = match named {
-                TrailRef::Arn(arn) => arn.text.to_owned(),
+                TrailRef::Arn(arn) => arn.to_owned(),
                 TrailRef::Name(name) => Trail::arn_of(self.region, self.account_id, name),
             };
             ApiError::trail_not_found(&arn, self.account_id)
@@ -97,16 +101,10 @@ impl<'a> State<'a> {
     ///
     /// # Errors
     /// Those of [`TrailRef::parse`]; `TrailNotFoundException`, which echoes the full ARN; those of
-    /// [`State::check_may_change`]; `InvalidHomeRegionException`
-    /// outside its home Region.
+    /// [`State::check_may_change`].
     pub(crate) fn to_change(&self, named: &str) -> Result<&'a Versioned<Trail>, ApiError> {
         let trail = self.to_read_by_arn(named)?;
         self.check_may_change(trail)?;
-        if trail.home_region != self.region {
-            let message =
-                format!("The trail {} can only be changed in its home Region, {}.", trail.arn(), trail.home_region);
-            return Err(ApiError::new("InvalidHomeRegionException", message));
-        }
         Ok(trail)
     }
 }

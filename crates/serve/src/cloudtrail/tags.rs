@@ -1,6 +1,6 @@
 //! Tags of trails: AddTags, RemoveTags, ListTags, and the TagsList of CreateTrail.
 
-use super::arn::TrailArn;
+use super::arn::TrailRef;
 use super::error::ApiError;
 use super::input::{Input, text_in};
 use super::output::TagOutput;
@@ -124,8 +124,7 @@ fn resource<'a>(state: &State<'a>, id: &str) -> Result<&'a Versioned<Trail>, Api
             return Err(ApiError::new("ResourceTypeNotSupportedException", message));
         }
     }
-    let arn = TrailArn::parse(id)?;
-    match state.find(&super::arn::TrailRef::Arn(arn)) {
+    match state.find(&TrailRef::parse_arn(id)?) {
         Some(trail) => Ok(trail),
         None => missing("ResourceNotFoundException"),
     }

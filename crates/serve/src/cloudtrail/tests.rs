@@ -16,12 +16,14 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Buckets by name. `locked-…` refuses writes, `plain-…` refuses keys, `hanging-…` never answers a write, and `far-…` is
+/// Buckets by name. `locked-…` refuses writes, `shy-…` its ACL, `plain-…` refuses keys, `hanging-…` never answers a write, and `far-…` is
 /// a store that does not answer.
 #[derive(Default)]
 struct Store {
     buckets: Mutex<BTreeSet<String>>,
     markers: Mutex<Vec<String>>,
+    /// The keys that the markers were encrypted with.
+    marker_keys: Mutex<Vec<Option<String>>>,
 }
 
 impl Buckets for Store {
@@ -29,10 +31,13 @@ impl Buckets for Store {
         "http://store:9000".to_owned()
     }
 
-    fn bucket_exists<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, BucketError>> {
-        let answer = match bucket.starts_with("far-") {
-            true => Err(BucketError::Unavailable("connection refused".to_owned())),
-            false => Ok(self.buckets.lock().unwrap().contains(bucket)),
+    fn check<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+        let answer = if bucket.starts_with("far-") {
+            Err(BucketError::Unavailable("connection refused".to_owned()))
+        } else if bucket.starts_with("shy-") {
+            Err(BucketError::Denied("AccessDenied".to_owned()))
+        } else {
+            self.buckets.lock().unwrap().get(bucket).map(drop).ok_or(BucketError::Missing)
         };
         Box::pin(async { answer })
     }
@@ -44,10 +49,13 @@ impl Buckets for Store {
         }
         let answer = if bucket.starts_with("locked-") {
             Err(BucketError::Denied("AccessDenied".to_owned()))
+        } else if bucket.ends_with("-nowhere") {
+            Err(BucketError::Missing)
         } else if bucket.starts_with("plain-") && trail.kms_key_id.is_some() {
             Err(BucketError::Unencrypted)
         } else {
             self.markers.lock().unwrap().push(format!("{bucket}/{key}"));
+            self.marker_keys.lock().unwrap().push(trail.kms_key_id.clone());
             Ok(())
         };
         Box::pin(async { answer })
@@ -56,7 +64,8 @@ impl Buckets for Store {
 
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012";
 
-/// Knows one key by its id, its ARN and `alias/audit`; `alias/disabled` cannot be used, and `alias/far` is not answered.
+/// Knows one key by its id, its ARN and `alias/audit`; `alias/disabled` cannot be used, `alias/secret`
+/// may not be asked for, and `alias/far` is not answered.
 struct Keys;
 
 impl Kms for Keys {
@@ -66,6 +75,7 @@ impl Kms for Keys {
         let answer = match key {
             "alias/audit" | KEY => found(true),
             "alias/disabled" => found(false),
+            "alias/secret" => Err(KmsError::Denied("no".to_owned())),
             "alias/far" => Err(KmsError::Unavailable("connection refused".to_owned())),
             id if KEY.ends_with(id) => found(true),
             _ => Err(KmsError::Refused("NotFoundException".to_owned())),

@@ -1,6 +1,6 @@
 //! Log files to any S3 endpoint.
 //!
-//! Two requests are all that delivery needs, so they are made by hand on `object_store`'s HTTP client: its own `AmazonS3` cannot write a key that ends in a slash (the markers), cannot ask for a bucket, and hides error codes.
+//! Few requests are all that delivery needs, so they are made by hand on `object_store`'s HTTP client: its own `AmazonS3` cannot write a key that ends in a slash (the markers), cannot ask for a bucket's ACL, and hides error codes.
 
 use super::{BucketError, Encryption, LogBucket, ObjectHeaders};
 use crate::client::{Patience, client};
@@ -110,6 +110,12 @@ impl S3Endpoint {
         Ok(())
     }
 
+    /// What a bucket says of itself: the beginning of it.
+    async fn ask(&self, bucket: &str, query: &str) -> Result<String, BucketError> {
+        let answer = self.read(bucket, bucket, query).await?;
+        Ok(String::from_utf8_lossy(&beginning(answer).await).into_owned())
+    }
+
     /// Reads from the endpoint: a path below it, percent-encoded, and a query, to be signed as they are.
     pub(crate) async fn read(&self, bucket: &str, path: &str, query: &str) -> Result<HttpResponse, BucketError> {
         let url = format!("{}/{}{query}", self.endpoint, utf8_percent_encode(path, PATH));
@@ -188,10 +194,20 @@ impl S3Endpoint {
 }
 
 impl LogBucket for S3Endpoint {
-    fn head_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
-        let url = format!("{}/{}", self.endpoint, utf8_percent_encode(bucket, PATH));
-        let request = Request::builder().method(Method::HEAD).uri(url);
-        Box::pin(self.send(bucket, request, Bytes::new()))
+    fn check_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+        Box::pin(async move {
+            match self.ask(bucket, "?acl").await {
+                Err(BucketError::Refused { code, .. }) if is_unknown_question(&code) => {}
+                asked => drop(asked?),
+            }
+            // Nobody needs the permission to ask that: without an answer the bucket is taken as one that its owner pays for.
+            let payment = self.ask(bucket, "?requestPayment").await.unwrap_or_default();
+            if element(&payment, "Payer") == Some("Requester") {
+                let message = "trails are not delivered into Requester Pays buckets".to_owned();
+                return Err(BucketError::Refused { code: "RequesterPays".to_owned(), message });
+            }
+            Ok(())
+        })
     }
 
     fn put<'a>(
@@ -251,18 +267,25 @@ fn is_unknown_encryption(code: &str) -> bool {
     matches!(code, "NotImplemented" | "InvalidRequest" | "InvalidArgument" | "InvalidEncryptionAlgorithmError")
 }
 
+/// Whether a store that refuses so does not know what it is asked about a bucket.
+fn is_unknown_question(code: &str) -> bool {
+    matches!(code, "NotImplemented" | "MethodNotAllowed")
+}
+
 impl fmt::Debug for S3Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Endpoint").field("endpoint", &self.endpoint).field("region", &self.signer.region()).finish()
     }
 }
 
-/// What an error answer means. A HEAD answer has no body: then the status has to do.
+/// What an error answer means. Without a body that says it, the status has to do.
 fn refusal(bucket: &str, status: StatusCode, body: &str) -> BucketError {
     let code = element(body, "Code").unwrap_or(match status {
         StatusCode::NOT_FOUND => "NoSuchBucket",
         StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => "AccessDenied",
         StatusCode::MOVED_PERMANENTLY => "PermanentRedirect",
+        StatusCode::NOT_IMPLEMENTED => "NotImplemented",
+        StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
         _ => status.canonical_reason().unwrap_or("UnknownError"),
     });
     if code == "NoSuchBucket" {

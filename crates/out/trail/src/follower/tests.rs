@@ -43,7 +43,7 @@ struct FakeBucket {
 }
 
 impl LogBucket for FakeBucket {
-    fn head_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
+    fn check_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         Box::pin(async { Ok(()) })
     }
 
@@ -105,7 +105,7 @@ impl House {
     /// A follower as a new process would make it. Its clock goes on by a slot with every look, so that a name made from
     /// another time than the saved one would show.
     fn follower(&self) -> TrailFollower {
-        self.follower_of(Feeds::new(self.registry.documents().unwrap(), Seq(0)))
+        self.follower_of(Feeds::new(self.registry.documents().unwrap(), Seq(0), Arc::new(|| 0)))
     }
 
     /// The same with feeds that are routed.

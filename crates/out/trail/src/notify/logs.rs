@@ -134,7 +134,7 @@ impl LogsFollower {
 
     async fn take(&mut self, entry: &Entry) -> Result<(), FollowError> {
         let event = &entry.event;
-        if self.is_live || self.scope.wants(&self.trail, entry) {
+        if self.is_live || (self.scope.wants(&self.trail, entry) && !self.tap.is_past(entry)) {
             if !is_sendable(event) {
                 self.tools.metrics.log_events("too_large", 1);
                 let bytes = event.json().len();

@@ -97,6 +97,19 @@ fn tags_given_at_creation_are_listed_and_changed() {
 }
 
 #[test]
+fn tags_are_changed_at_home_and_listed_everywhere() {
+    let api = Api::new();
+    api.ok("CreateTrail", json!({"Name": "main", "S3BucketName": "audit", "IsMultiRegionTrail": true}));
+    let main = arn("eu-west-1", "main");
+    for operation in ["AddTags", "RemoveTags"] {
+        let body = json!({"ResourceId": main, "TagsList": [{"Key": "a"}]});
+        assert_eq!(api.refused_in("us-east-1", operation, body.clone()).0, "InvalidHomeRegionException");
+        api.ok(operation, body);
+    }
+    api.ok_in("us-east-1", "ListTags", json!({"ResourceIdList": [main]}));
+}
+
+#[test]
 fn tags_keep_their_rules() {
     let api = Api::new();
     api.create("main");

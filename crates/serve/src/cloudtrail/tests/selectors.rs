@@ -132,7 +132,9 @@ fn insights_are_off_until_they_are_put_and_off_again_with_an_empty_list() {
     assert!(message.starts_with(&format!("Trail {main} does not have Insights enabled.")), "{message}");
     let selectors = json!([{"InsightType": "ApiCallRateInsight"}, {"InsightType": "ApiErrorRateInsight", "EventCategories": ["Management"]}]);
     let answer = api.ok("PutInsightSelectors", json!({"TrailName": "main", "InsightSelectors": selectors}));
-    assert_eq!(answer, json!({"TrailARN": main, "InsightSelectors": selectors}));
+    let mut shown = selectors;
+    shown[0]["EventCategories"] = json!(["Management"]);
+    assert_eq!(answer, json!({"TrailARN": main, "InsightSelectors": shown}), "the default is shown");
     assert_eq!(api.ok("GetInsightSelectors", json!({"TrailName": main})), answer);
     assert_eq!(api.ok("GetTrail", json!({"Name": "main"}))["Trail"]["HasInsightSelectors"], json!(true));
     api.ok("PutInsightSelectors", json!({"TrailName": "main", "InsightSelectors": []}));
@@ -149,10 +151,14 @@ fn insights_need_the_events_that_they_are_drawn_from() {
     let put = |selectors: &Value| json!({"TrailName": "main", "InsightSelectors": selectors});
     api.refuses("PutInsightSelectors", put(&data), "InvalidInsightSelectorsException");
     api.ok("PutEventSelectors", json!({"TrailName": "main", "EventSelectors": [{"ReadWriteType": "ReadOnly"}]}));
-    api.refuses("PutInsightSelectors", put(&call_rate), "InvalidInsightSelectorsException");
+    let needs = |selectors: &Value, message: &str| {
+        let refused = api.refused("PutInsightSelectors", put(selectors));
+        assert_eq!(refused, ("InvalidInsightSelectorsException".to_owned(), message.to_owned()));
+    };
+    needs(&call_rate, "ApiCallRateInsight needs a trail that logs write management events.");
     api.ok("PutInsightSelectors", put(&error_rate));
     api.ok("PutEventSelectors", json!({"TrailName": "main", "AdvancedEventSelectors": writes()}));
-    api.refuses("PutInsightSelectors", put(&error_rate), "InvalidInsightSelectorsException");
+    needs(&error_rate, "ApiErrorRateInsight needs a trail that logs management events.");
     api.ok("PutInsightSelectors", put(&data));
     for selectors in
         [json!([{"InsightType": "Other"}]), json!([{"InsightType": "ApiCallRateInsight", "EventCategories": ["All"]}])]

@@ -52,6 +52,27 @@ fn a_bucket_that_is_missing_or_refuses_leaves_no_trail() {
 }
 
 #[test]
+fn a_bucket_whose_acl_may_not_be_read_is_refused_and_keeps_its_marker() {
+    let api = Api::new();
+    let with = |bucket: &str| json!({"Name": "main", "S3BucketName": bucket});
+    api.refuses("CreateTrail", with("shy-audit"), "InsufficientS3BucketPolicyException");
+    assert_eq!(*api.store.markers.lock().unwrap(), ["shy-audit/AWSLogs/111122223333/CloudTrail/"]);
+    api.refuses("CreateTrail", with("shy-nowhere"), "S3BucketDoesNotExistException");
+    assert_eq!(api.ok("DescribeTrails", json!({})), json!({"trailList": []}));
+}
+
+#[test]
+fn a_key_that_may_not_be_looked_at_is_left_to_the_bucket() {
+    let mut api = Api::new();
+    api.api = api.api.with_kms(Some(Arc::new(Keys)));
+    let create = |bucket: &str| json!({"Name": "main", "S3BucketName": bucket, "KmsKeyId": "alias/secret"});
+    api.refuses("CreateTrail", create("plain-audit"), "UnsupportedOperationException");
+    let arn = "arn:aws:kms:eu-west-1:111122223333:alias/secret";
+    assert_eq!(api.ok("CreateTrail", create("audit"))["KmsKeyId"], arn);
+    assert_eq!(*api.store.marker_keys.lock().unwrap(), [Some(arn.to_owned())]);
+}
+
+#[test]
 fn a_key_is_found_by_any_of_its_names_and_shown_by_its_arn() {
     let mut api = Api::new();
     let create = |api: &Api, key: &str| {
@@ -77,9 +98,10 @@ fn a_key_is_found_by_any_of_its_names_and_shown_by_its_arn() {
         ("alias/disabled", "KmsException"),
         ("alias/far", "KmsKeyNotFoundException"),
     ] {
-        api.store.markers.lock().unwrap().clear();
+        api.store.marker_keys.lock().unwrap().clear();
         api.refuses("CreateTrail", with("audit", key), code);
-        assert_eq!(api.store.markers.lock().unwrap().len(), 1, "the bucket is tried before the key");
+        let keys = api.store.marker_keys.lock().unwrap().clone();
+        assert!(matches!(&keys[..], [Some(_)]), "the bucket is tried before the key, and never without one: {keys:?}");
     }
     assert_eq!(api.ok("DescribeTrails", json!({})), json!({"trailList": []}));
 }
@@ -199,6 +221,21 @@ fn an_unknown_trail_is_echoed_as_asked_by_reads_and_in_full_by_changes() {
     for operation in ["GetTrail", "GetTrailStatus", "StartLogging", "DeleteTrail"] {
         api.refuses(operation, json!({"Name": "arn:aws:cloudtrail:x"}), "CloudTrailARNInvalidException");
         api.refuses(operation, json!({}), "InvalidTrailNameException");
+    }
+}
+
+#[test]
+fn an_arn_of_another_partition_names_no_trail_of_this_one() {
+    let api = Api::new();
+    api.create("main");
+    for partition in ["aws-cn", "aws-us-gov"] {
+        let other = arn("eu-west-1", "main").replace("arn:aws:", &format!("arn:{partition}:"));
+        for operation in ["GetTrail", "GetTrailStatus", "UpdateTrail", "StartLogging", "StopLogging", "DeleteTrail"] {
+            api.refuses(operation, json!({"Name": other}), "TrailNotFoundException");
+        }
+        api.refuses("GetEventSelectors", json!({"TrailName": other}), "TrailNotFoundException");
+        api.refuses("ListTags", json!({"ResourceIdList": [other]}), "ResourceNotFoundException");
+        assert_eq!(api.ok("DescribeTrails", json!({"trailNameList": [other]})), json!({"trailList": []}));
     }
 }
 

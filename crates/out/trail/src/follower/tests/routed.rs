@@ -61,7 +61,7 @@ async fn turn(follower: &mut TrailFollower, journal: &[Entry], at: &mut u64) {
 
 /// One process; gives whether it died.
 async fn live(house: &House, story: &mut Story, acts: &mut VecDeque<Act>, routed: &mut usize) -> bool {
-    let feeds = Feeds::new(house.registry.documents().unwrap(), Seq(*routed as u64));
+    let feeds = Feeds::new(house.registry.documents().unwrap(), Seq(*routed as u64), Arc::new(|| 0));
     let mut router = Router::new(feeds.clone());
     let mut follower = house.follower_of(feeds.clone());
     let mut at = follower.position().await.unwrap().0;

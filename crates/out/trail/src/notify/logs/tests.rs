@@ -117,7 +117,7 @@ impl House {
     fn start(&self) -> Process {
         let (journal, registry) = self.open();
         let trails: Documents<Trail> = registry.documents().unwrap();
-        let feeds = Feeds::new(trails.clone(), journal.end());
+        let feeds = Feeds::new(trails.clone(), journal.end(), Arc::new(|| 0));
         let (route, routed) = tokio::sync::oneshot::channel::<()>();
         let follow = FollowOptions { backoff: Duration::from_millis(20), ..FollowOptions::default() };
         let (_, routing) = journal::follow(&journal, Router::new(feeds.clone()), follow, async move {

@@ -69,7 +69,7 @@ fn follower(registry: &Registry, groups: &Arc<Faulty>) -> LogsFollower {
     let trails: Documents<Trail> = registry.documents().unwrap();
     let trail = trails.get(&trail().arn()).unwrap();
     let tools = LogsTools {
-        feeds: Feeds::new(trails.clone(), Seq(0)),
+        feeds: Feeds::new(trails.clone(), Seq(0), Arc::new(|| 0)),
         trails,
         states: registry.documents().unwrap(),
         groups: groups.clone(),
