@@ -67,7 +67,7 @@ SERVICES = {
         ("SubmitJob", {"jobName": "j", "jobQueue": "none", "jobDefinition": "none"}, W, "ClientException"),
     ]),
     "cloudformation": ("query", "cloudformation", [
-        ("CreateStack", {"StackName": "s", "TemplateBody": '{"Resources":{}}', "Parameters": [{"ParameterKey": "a", "ParameterValue": "b"}]}, W, None),
+        ("CreateStack", {"StackName": "s", "TemplateBody": '{"Resources":{}}', "Parameters": [{"ParameterKey": "a", "ParameterValue": "planted"}]}, W, None, {"stackName": "s", "templateBody": '{"Resources":{}}', "parameters": [{"parameterKey": "a"}]}),
         ("DescribeStacks", {"StackName": "none"}, R, "ValidationError"),
     ]),
     "cloudfront": ("rest-xml", "cloudfront", [
@@ -168,7 +168,7 @@ SERVICES = {
         ("PutRecord", {"StreamName": "none", "Data": b"planted", "PartitionKey": "k"}, W, "ResourceNotFoundException", {"streamName": "none", "partitionKey": "k"}),
     ]),
     "kms": ("json", "kms", [
-        ("CreateKey", {"Description": "k"}, W, None),
+        ("CreateKey", {"Description": "k"}, W, None, {"description": "k", "bypassPolicyLockoutSafetyCheck": False, "customerMasterKeySpec": "SYMMETRIC_DEFAULT", "keySpec": "SYMMETRIC_DEFAULT", "keyUsage": "ENCRYPT_DECRYPT", "origin": "AWS_KMS"}),
         ("DescribeKey", {"KeyId": NONE}, R, "NotFoundException", None),
     ]),
     "lambda": ("rest-json", "lambda", [
