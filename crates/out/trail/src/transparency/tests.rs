@@ -2,7 +2,7 @@
 
 use super::layout::{CHECKPOINT, push_entry};
 use super::leaf::Leaf;
-use super::log::LogTask;
+use super::log::{LogError, LogTask};
 use super::merkle::{leaf_hash, row_hash};
 use super::note::{Checkpoint, Note, VerifierKey};
 use super::source::{bundle, checkpoint};
@@ -13,6 +13,7 @@ use crate::ObjectHeaders;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
+use registry::RegistryError;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -156,15 +157,24 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
+/// More than all that a plan of writes can refuse.
+const TRIES: usize = 1000;
+
 /// Writes what waits, as often as it takes: with a new process after each death.
 async fn settle(house: &House) {
     let mut task = house.task();
-    loop {
+    for _ in 0..TRIES {
         tokio::select! {
             () = house.bucket.died.notified() => task = house.task(),
-            done = task.work() => if done.is_ok() { return },
+            done = task.work() => match done {
+                Ok(()) => return,
+                // What a dead process had begun to save was saved after the next one had read: so late no real one writes.
+                Err(LogError::Registry(RegistryError::Conflict { .. })) => task = house.task(),
+                Err(_) => {}
+            },
         }
     }
+    panic!("it does not come to an end: {:?}", task.work().await);
 }
 
 fn numbers(all: &[Bytes]) -> Vec<u64> {
