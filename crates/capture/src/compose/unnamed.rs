@@ -24,8 +24,9 @@ pub(super) fn record(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'
         None => format!("{}.amazonaws.com", signed_for.unwrap_or("unknown")),
     };
     let target = request.headers.get("x-amz-target").and_then(|target| target.rsplit('.').next());
-    let action = aws::recognise::form_action(request.query.as_bytes())
-        .or_else(|| aws::recognise::form_action(exchange.request_body.bytes));
+    // As of a call that is known, the form goes first.
+    let action = aws::recognise::form_action(exchange.request_body.bytes)
+        .or_else(|| aws::recognise::form_action(request.query.as_bytes()));
     let name = target.or(action.as_deref()).filter(|name| is_name(name)).unwrap_or(UNKNOWN);
     let caller = who::unknown(recorder, credential.as_ref().map(|credential| credential.access_key_id.as_ref()));
     let region = region_of(recorder, request, credential.as_ref());

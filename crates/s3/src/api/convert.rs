@@ -64,6 +64,7 @@ pub(super) fn check_encryption(server_side: Option<&str>, customer: Option<&str>
 /// There is one version of everything, which S3 calls so.
 pub(super) const ONLY_VERSION: &str = "null";
 
+/// Whether a version that is asked for is the one that there is.
 pub(super) fn check_version(version_id: Option<&str>) -> S3Result<()> {
     match version_id {
         None | Some(ONLY_VERSION) => Ok(()),

@@ -1,0 +1,280 @@
+//! What single services show, hide and add in records, beyond what their protocol says.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why")]
+
+mod scene;
+
+use scene::{ACCOUNT, Scene, recorder};
+use serde_json::{Value, json};
+
+fn at<'v>(record: &'v Value, pointer: &str) -> &'v Value {
+    record.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+#[test]
+fn secrets_of_many_services_leave_no_trace() {
+    let secret = "PLANTED";
+    let scenes = [
+        Scene::json("secretsmanager", "secretsmanager.PutSecretValue", r#"{"SecretId":"s","SecretString":"PLANTED","SecretBinary":"UExBTlRFRA=="}"#),
+        Scene::json("ssm", "AmazonSSM.PutParameter", r#"{"Name":"n","Value":"PLANTED","Type":"SecureString"}"#),
+        Scene::json("ssm", "AmazonSSM.SendCommand", r#"{"DocumentName":"d","Parameters":{"commands":["PLANTED"]}}"#),
+        Scene::json("kms", "TrentService.Encrypt", r#"{"KeyId":"k","Plaintext":"PLANTED"}"#),
+        Scene::json("dynamodb", "DynamoDB_20120810.PutItem", r#"{"TableName":"t","Item":{"a":{"S":"PLANTED"}},"ExpressionAttributeValues":{":x":{"S":"PLANTED"}}}"#),
+        Scene::json("dynamodb", "DynamoDB_20120810.BatchWriteItem", r#"{"RequestItems":{"t":[{"PutRequest":{"Item":{"a":{"S":"PLANTED"}}}}]}}"#),
+        Scene::json("dynamodb", "DynamoDB_20120810.ExecuteStatement", r#"{"Statement":"SELECT * FROM t WHERE a='PLANTED'","Parameters":[{"S":"PLANTED"}]}"#),
+        Scene::json("kinesis", "Kinesis_20131202.PutRecord", r#"{"StreamName":"s","Data":"PLANTED","PartitionKey":"k"}"#),
+        Scene::json("logs", "Logs_20140328.PutLogEvents", r#"{"logGroupName":"g","logStreamName":"s","logEvents":[{"timestamp":1,"message":"PLANTED"}]}"#),
+        Scene::json("sqs", "AmazonSQS.SendMessage", r#"{"QueueUrl":"u","MessageBody":"PLANTED"}"#),
+        Scene::json("events", "AWSEvents.PutEvents", r#"{"Entries":[{"Source":"s","DetailType":"t","Detail":"PLANTED"}]}"#),
+        Scene::json("ecs", "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", r#"{"family":"f","containerDefinitions":[{"name":"c","environment":[{"name":"K","value":"PLANTED"}]}]}"#),
+        Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.SignUp", r#"{"ClientId":"c","Username":"u","Password":"PLANTED"}"#),
+        Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.CreateIdentityProvider", r#"{"UserPoolId":"p","ProviderName":"n","ProviderType":"OIDC","ProviderDetails":{"client_id":"i","client_secret":"PLANTED"}}"#),
+        Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.ConfirmForgotPassword", r#"{"ClientId":"c","Username":"u","ConfirmationCode":"PLANTED","Password":"PLANTED"}"#),
+        Scene::json("support", "AWSSupport_20130415.CreateCase", r#"{"subject":"PLANTED","communicationBody":"PLANTED","language":"en"}"#),
+        Scene::json("timestream", "Timestream_20181101.WriteRecords", r#"{"DatabaseName":"d","TableName":"t","Records":[{"MeasureName":"m","MeasureValue":"PLANTED","MeasureValues":[{"Name":"n","Value":"PLANTED","Type":"VARCHAR"}]}]}"#),
+        Scene::form("cloudformation", "Action=CreateStack&Version=2010-05-15&StackName=s&Parameters.member.1.ParameterKey=Pw&Parameters.member.1.ParameterValue=PLANTED"),
+        Scene::form("elasticbeanstalk", "Action=CreateEnvironment&Version=2010-12-01&ApplicationName=a&OptionSettings.member.1.OptionName=PW&OptionSettings.member.1.Value=PLANTED"),
+        Scene::form("sns", "Action=CreatePlatformApplication&Version=2010-03-31&Name=n&Platform=GCM&Attributes.entry.1.key=PlatformCredential&Attributes.entry.1.value=PLANTED"),
+        Scene::signed("POST", "/apikeys", "apigateway").body(r#"{"name":"k","value":"PLANTED"}"#).answer(201, r#"{"id":"i","value":"PLANTED"}"#),
+        Scene::signed("POST", "/model/m/converse", "bedrock").header("host", "bedrock-runtime.eu-west-1.amazonaws.com").body(r#"{"system":[{"text":"PLANTED"}],"messages":[{"role":"user","content":[{"text":"PLANTED"}]}]}"#),
+        Scene::form("sns", "Action=Publish&Version=2010-03-31&TopicArn=arn&Message=PLANTED&Subject=PLANTED"),
+        Scene::form("rds", "Action=CreateDBInstance&Version=2014-10-31&DBInstanceIdentifier=i&MasterUserPassword=PLANTED"),
+        Scene::form("iam", "Action=CreateLoginProfile&Version=2010-05-08&UserName=u&Password=PLANTED"),
+        Scene::form("iam", "Action=UploadServerCertificate&Version=2010-05-08&ServerCertificateName=n&CertificateBody=c&PrivateKey=PLANTED"),
+        Scene::form("redshift", "Action=CreateCluster&Version=2012-12-01&ClusterIdentifier=c&MasterUserPassword=PLANTED"),
+        Scene::form("elasticache", "Action=CreateReplicationGroup&Version=2015-02-02&ReplicationGroupId=r&AuthToken=PLANTED"),
+        Scene::form("ec2", "Action=CreateLaunchTemplate&Version=2016-11-15&LaunchTemplateName=n&LaunchTemplateData.UserData=PLANTED"),
+        Scene::form("ec2", "Action=ModifyInstanceAttribute&Version=2016-11-15&InstanceId=i&UserData.Value=PLANTED"),
+        Scene::form("iam", "Action=CreateAccessKey&Version=2010-05-08&UserName=alice").answer(200, "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><UserName>alice</UserName><AccessKeyId>AKIANEXT</AccessKeyId><SecretAccessKey>PLANTED</SecretAccessKey></AccessKey></CreateAccessKeyResult></CreateAccessKeyResponse>"),
+        Scene::form("ec2", "Action=CreateKeyPair&Version=2016-11-15&KeyName=k").answer(200, "<CreateKeyPairResponse><keyName>k</keyName><keyMaterial>PLANTED</keyMaterial></CreateKeyPairResponse>"),
+        Scene::signed("PUT", "/2015-03-31/functions/f/configuration", "lambda").body(r#"{"Environment":{"Variables":{"DB":"PLANTED"}}}"#).answer(200, r#"{"FunctionName":"f","Environment":{"Variables":{"DB":"PLANTED"}}}"#),
+        Scene::signed("POST", "/2015-03-31/functions", "lambda").body(r#"{"FunctionName":"f","Role":"r","Code":{"ZipFile":"PLANTED"}}"#),
+    ];
+    for scene in scenes {
+        let record = scene.record(&recorder());
+        assert!(!record.to_string().contains(secret), "{record}");
+        assert!(!record.to_string().contains("UExBTlRFRA"), "{record}");
+        assert_ne!(at(&record, "/requestParameters"), &Value::Null, "{record}");
+    }
+}
+
+#[test]
+fn directory_buckets_have_a_source_and_resources_of_their_own() {
+    const BUCKET: &str = "arn:aws:s3express:eu-west-1:111122223333:bucket/b--euw1-az1--x-s3";
+    let play = |method: &str, path: &str, host: &str| {
+        let scene = Scene::signed(method, path, "s3express");
+        scene.header("host", host).answer(200, "").record(&recorder())
+    };
+    let zone = "b--euw1-az1--x-s3.s3express-euw1-az1.eu-west-1.amazonaws.com";
+    let put = play("PUT", "/k", zone);
+    assert_eq!(
+        (at(&put, "/eventSource"), at(&put, "/eventCategory")),
+        (&json!("s3express.amazonaws.com"), &json!("Data"))
+    );
+    assert_eq!(
+        at(&put, "/resources"),
+        &json!([{"type":"AWS::S3Express::Object","ARN":format!("{BUCKET}/k")},
+            {"accountId":"111122223333","type":"AWS::S3Express::DirectoryBucket","ARN":BUCKET}])
+    );
+    let listed = play("GET", "/?list-type=2", zone);
+    assert_eq!(at(&listed, "/eventName"), "ListObjectsV2");
+    let buckets = play("GET", "/", "s3express-control.eu-west-1.amazonaws.com");
+    assert_eq!(
+        (at(&buckets, "/eventSource"), at(&buckets, "/eventName"), at(&buckets, "/eventCategory")),
+        (&json!("s3express.amazonaws.com"), &json!("ListDirectoryBuckets"), &json!("Management"))
+    );
+}
+
+#[test]
+fn a_copy_names_what_it_copies() {
+    let copied = |source: &str| {
+        let scene = Scene::signed("PUT", "/audit/copy", "s3").header("x-amz-copy-source", source);
+        let record = scene.answer(200, "<CopyObjectResult/>").record(&recorder());
+        at(&record, "/resources/2").clone()
+    };
+    let object = json!({"type":"AWS::S3::Object","ARN":"arn:aws:s3:::other/a b"});
+    assert_eq!(copied("/other/a%20b?versionId=1"), object);
+    assert_eq!(copied("other/a%20b"), object);
+    assert_eq!(copied("arn:aws:s3:eu-west-1:1:accesspoint/x/object/k"), Value::Null, "an access point");
+    assert_eq!(copied("other"), Value::Null);
+}
+
+#[test]
+fn kms_tells_which_algorithm_and_spec_it_took() {
+    let parameters = |operation: &str, body: &str| {
+        let scene = Scene::json("kms", &format!("TrentService.{operation}"), body).answer(200, "{}");
+        at(&scene.record(&recorder()), "/requestParameters").clone()
+    };
+    assert_eq!(
+        parameters("Decrypt", r#"{"EncryptionContext":{"a":"b"}}"#),
+        json!({"encryptionContext":{"a":"b"},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"})
+    );
+    assert_eq!(
+        parameters("Decrypt", r#"{"EncryptionAlgorithm":"RSAES_OAEP_SHA_256"}"#),
+        json!({"encryptionAlgorithm":"RSAES_OAEP_SHA_256"})
+    );
+    let key = |spec: &str, usage: &str| json!({"description":"","origin":"AWS_KMS","bypassPolicyLockoutSafetyCheck":false,"customerMasterKeySpec":spec,"keySpec":spec,"keyUsage":usage});
+    assert_eq!(parameters("CreateKey", "{}"), key("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"));
+    assert_eq!(
+        parameters("CreateKey", r#"{"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"}"#),
+        key("ECC_NIST_P256", "SIGN_VERIFY")
+    );
+    assert_eq!(parameters("GenerateRandom", r#"{"NumberOfBytes":32}"#), Value::Null);
+}
+
+#[test]
+fn lambda_takes_the_name_of_an_updated_function_apart() {
+    let updated = |name: &str| {
+        let target = format!("/2015-03-31/functions/{name}/code");
+        let scene = Scene::signed("PUT", &target, "lambda").body(r#"{"S3Bucket":"b","S3Key":"k"}"#);
+        at(&scene.record(&recorder()), "/requestParameters/fullyQualifiedArn").clone()
+    };
+    let arn = |region: &str, qualifier: Value| json!({"arnPrefix":{"partition":"aws","region":region,"account":ACCOUNT},"relativeId":{"functionName":"f"},"functionQualifier":qualifier});
+    assert_eq!(updated("f"), arn("eu-west-1", json!({})));
+    assert_eq!(updated("111122223333:function:f:live"), arn("eu-west-1", json!({"qualifier":"live"})));
+    assert_eq!(
+        updated("arn%3Aaws%3Alambda%3Aus-east-1%3A111122223333%3Afunction%3Af%3A3"),
+        arn("us-east-1", json!({"qualifier":"3"}))
+    );
+}
+
+#[test]
+fn every_data_event_names_a_type_by_which_a_trail_can_select_it() {
+    let resources = |scene: Scene| {
+        let record = scene.record(&recorder());
+        assert_eq!(at(&record, "/eventCategory"), "Data", "{record}");
+        at(&record, "/resources").clone()
+    };
+    let kinesis = |body: &str| resources(Scene::json("kinesis", "Kinesis_20131202.GetRecords", body));
+    assert_eq!(kinesis(r#"{"ShardIterator":"i"}"#), json!([{"type":"AWS::Kinesis::Stream"}]));
+    let stream = "arn:aws:kinesis:eu-west-1:444455556666:stream/s";
+    assert_eq!(
+        kinesis(&format!(r#"{{"ShardIterator":"i","StreamARN":"{stream}"}}"#)),
+        json!([{"accountId":"444455556666","type":"AWS::Kinesis::Stream","ARN":stream}])
+    );
+    let write =
+        Scene::json("timestream", "Timestream_20181101.WriteRecords", r#"{"DatabaseName":"d","TableName":"t"}"#);
+    assert_eq!(
+        resources(write),
+        json!([{"accountId":ACCOUNT,"type":"AWS::Timestream::Table","ARN":"arn:aws:timestream:eu-west-1:111122223333:database/d/table/t"}])
+    );
+    let missing = Scene::signed("GET", "/nowhere/k", "s3")
+        .answer(404, "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>");
+    assert_eq!(resources(missing), json!([{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::nowhere/k"}]));
+    let invoked = Scene::signed("POST", "/2015-03-31/functions/f:live/invocations", "lambda");
+    assert_eq!(
+        resources(invoked),
+        json!([{"accountId":ACCOUNT,"type":"AWS::Lambda::Function","ARN":"arn:aws:lambda:eu-west-1:111122223333:function:f"}])
+    );
+}
+
+#[test]
+fn a_call_of_a_stream_names_the_table_and_the_stream() {
+    let stream = "arn:aws:dynamodb:eu-west-1:111122223333:table/t/stream/2026-01-15T10:00:00.000";
+    let both = json!([
+        {"accountId":ACCOUNT,"type":"AWS::DynamoDB::Table","ARN":"arn:aws:dynamodb:eu-west-1:111122223333:table/t"},
+        {"accountId":ACCOUNT,"type":"AWS::DynamoDB::Stream","ARN":stream}
+    ]);
+    for (operation, body) in [
+        ("GetShardIterator", format!(r#"{{"StreamArn":"{stream}","ShardId":"s"}}"#)),
+        ("GetRecords", format!(r#"{{"ShardIterator":"{stream}|1|AAAA"}}"#)),
+    ] {
+        let scene = Scene::json("dynamodb", &format!("DynamoDBStreams_20120810.{operation}"), &body);
+        assert_eq!(at(&scene.record(&recorder()), "/resources"), &both, "{operation}");
+    }
+}
+
+#[test]
+fn a_sent_mail_tells_its_id() {
+    let sent = Scene::form("ses", "Action=SendEmail&Version=2010-12-01&Source=a%40example.com").answer(
+        200,
+        "<SendEmailResponse><SendEmailResult><MessageId>m-1</MessageId></SendEmailResult></SendEmailResponse>",
+    );
+    let record = sent.record(&recorder());
+    assert_eq!(at(&record, "/additionalEventData"), &json!({"sesMessageId":"m-1"}));
+    assert_eq!(at(&record, "/responseElements"), &Value::Null);
+}
+
+#[test]
+fn services_add_what_real_records_show_that_they_add() {
+    let deleted = |body: &str| {
+        let scene = Scene::json("events", "AWSEvents.DeleteRule", body).answer(200, "");
+        at(&scene.record(&recorder()), "/requestParameters").clone()
+    };
+    assert_eq!(deleted(r#"{"Name":"r"}"#), json!({"name":"r","force":false}));
+    assert_eq!(deleted(r#"{"Name":"r","Force":true}"#), json!({"name":"r","force":true}));
+    let disabled = |key: &str| {
+        let body = format!(r#"{{"KeyId":"{key}"}}"#);
+        let scene = Scene::json("kms", "TrentService.DisableKey", &body).answer(200, "");
+        at(&scene.record(&recorder()), "/responseElements").clone()
+    };
+    assert_eq!(disabled("k"), json!({"keyId":"arn:aws:kms:eu-west-1:111122223333:key/k"}));
+    assert_eq!(disabled("alias/a"), Value::Null, "nobody says which key that is");
+}
+
+#[test]
+fn a_published_message_is_hidden_and_its_id_shown() {
+    let record = Scene::form(
+        "sns",
+        "Action=Publish&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A111122223333%3At&Message=PLANTED",
+    )
+    .answer(200, "<PublishResponse><PublishResult><MessageId>1c6ef438</MessageId></PublishResult></PublishResponse>")
+    .record(&recorder());
+    assert_eq!(
+        (at(&record, "/requestParameters/message"), at(&record, "/responseElements")),
+        (&json!("HIDDEN_DUE_TO_SECURITY_REASONS"), &json!({"messageId":"1c6ef438"}))
+    );
+    assert_eq!(at(&record, "/eventCategory"), "Data");
+}
+
+#[test]
+fn the_encryption_of_a_new_object_is_told_as_s3_tells_it() {
+    let put = |asked: &[(&str, &str)], answered: &[(&str, &str)]| {
+        let scene = Scene::signed("PUT", "/audit/k", "s3");
+        let scene = asked.iter().fold(scene, |scene, (name, value)| scene.header(name, value));
+        let scene = answered.iter().fold(scene, |scene, (name, value)| scene.answer_header(name, value));
+        at(&scene.record(&recorder()), "/additionalEventData/SSEApplied").clone()
+    };
+    const SSE: &str = "x-amz-server-side-encryption";
+    let (s3, kms) = ((SSE, "AES256"), (SSE, "aws:kms"));
+    assert_eq!(put(&[], &[s3]), "Default_SSE_S3");
+    assert_eq!(put(&[s3], &[s3]), "SSE_S3");
+    assert_eq!(put(&[], &[kms]), "Default_SSE_KMS");
+    assert_eq!(put(&[kms], &[kms]), "SSE_KMS");
+    let customer = ("x-amz-server-side-encryption-customer-algorithm", "AES256");
+    assert_eq!(put(&[customer], &[customer]), "SSE_C");
+    assert_eq!(put(&[], &[]), Value::Null, "an upstream that says nothing");
+    assert_eq!(put(&[], &[(SSE, "aws:kms:dsse")]), Value::Null, "no record shows what stands there");
+    let read = Scene::signed("GET", "/audit/k", "s3").answer_header(SSE, "AES256").record(&recorder());
+    assert_eq!(at(&read, "/additionalEventData/SSEApplied"), &Value::Null);
+    let begun = Scene::signed("POST", "/audit/k?uploads", "s3").answer_header(SSE, "AES256").record(&recorder());
+    assert_eq!(at(&begun, "/additionalEventData/SSEApplied"), "Default_SSE_S3");
+    let refused = Scene::signed("PUT", "/audit/k", "s3")
+        .answer_header(SSE, "AES256")
+        .answer(403, "<Error><Code>AccessDenied</Code></Error>");
+    assert_eq!(at(&refused.record(&recorder()), "/additionalEventData/SSEApplied"), &Value::Null);
+}
+
+#[test]
+fn the_extended_id_of_sts_is_told_and_says_where_the_global_endpoint_served() {
+    let sts = |host: &str, id: &str| {
+        Scene::form("sts", "Action=GetCallerIdentity&Version=2011-06-15")
+            .header("host", host)
+            .answer_header("x-amz-sts-extended-request-id", id)
+            .record(&recorder())
+    };
+    // 1:us-east-2:S:1763579652304:R:1Qdxo2gT
+    let id = "MTp1cy1lYXN0LTI6UzoxNzYzNTc5NjUyMzA0OlI6MVFkeG8yZ1Q=";
+    assert_eq!(
+        at(&sts("sts.amazonaws.com", id), "/additionalEventData"),
+        &json!({"ExtendedRequestId":id,"RequestDetails":{"endpointType":"global","awsServingRegion":"us-east-2"}})
+    );
+    assert_eq!(
+        at(&sts("sts.eu-west-1.amazonaws.com", id), "/additionalEventData/RequestDetails"),
+        &json!({"endpointType":"regional","awsServingRegion":"eu-west-1"})
+    );
+    assert_eq!(
+        at(&sts("sts.amazonaws.com", "none"), "/additionalEventData/RequestDetails"),
+        &json!({"endpointType":"global"})
+    );
+}
