@@ -1,7 +1,7 @@
 //! The adapter to the lake: the only file that names it.
 
 use futures_util::future::BoxFuture;
-use journal::{FollowOptions, FollowerHandle, Journal, JournalError};
+use journal::{FollowOptions, FollowerHandle, Journal, JournalError, Seq};
 use lake::{Attribute, History, HistoryFollower, LookupError, Options, Query};
 use serve::{HistoryError, HistoryEvent, HistoryPage, HistoryQuery, HistoryResource, LookupAttribute};
 use std::sync::Arc;
@@ -10,17 +10,21 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// How often it is looked whether the history has read the journal.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How long a lookup waits for what was durable before it was asked. A history that is further behind answers with
+/// what it has.
+const LOOKUP_WAIT: Duration = Duration::from_secs(1);
 /// Entries gather this long before the history takes them: a call is to be found well within a second.
 const LINGER: Duration = Duration::from_millis(20);
 
 /// Event history at work.
 pub(crate) struct Running {
     history: History,
+    journal: Journal,
     handle: FollowerHandle,
     stop: oneshot::Sender<()>,
     following: JoinHandle<Result<HistoryFollower, JournalError>>,
-    journal_end: journal::Seq,
+    began_at: Seq,
 }
 
 impl Running {
@@ -33,7 +37,8 @@ impl Running {
         };
         let options = FollowOptions { linger: LINGER, ..FollowOptions::default() };
         let (handle, follow) = journal::follow(journal, history.follower(), options, shutdown);
-        Running { history, handle, stop, following: tokio::spawn(follow), journal_end: journal.end() }
+        let following = tokio::spawn(follow);
+        Running { history, journal: journal.clone(), handle, stop, following, began_at: journal.end() }
     }
 
     /// Where to read how it fares.
@@ -43,18 +48,12 @@ impl Running {
 
     /// Event history for the CloudTrail API.
     pub(crate) fn lookups(&self) -> Arc<dyn serve::History> {
-        Arc::new(Lookups(self.history.clone()))
+        Arc::new(Lookups { history: self.history.clone(), journal: self.journal.clone(), handle: self.handle.clone() })
     }
 
     /// Returns once everything is found that the journal held at the start.
     pub(crate) async fn caught_up(&self) {
-        loop {
-            let status = self.handle.status();
-            if !status.running || status.position.is_some_and(|position| position >= self.journal_end) {
-                return;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        reached(&self.handle, self.began_at).await;
     }
 
     /// Stops reading.
@@ -68,13 +67,30 @@ impl Running {
     }
 }
 
-/// Event history as the CloudTrail API asks for it.
-struct Lookups(History);
+/// Returns once the follower stands at `place`, or runs no more.
+async fn reached(handle: &FollowerHandle, place: Seq) {
+    loop {
+        let status = handle.status();
+        if !status.running || status.position.is_some_and(|position| position >= place) {
+            return;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Event history as the CloudTrail API asks for it: a lookup finds every call whose record was durable before it was
+/// asked, so that who makes a call and then looks it up need not wait.
+struct Lookups {
+    history: History,
+    journal: Journal,
+    handle: FollowerHandle,
+}
 
 impl serve::History for Lookups {
     fn lookup(&self, query: HistoryQuery) -> BoxFuture<'_, Result<HistoryPage, HistoryError>> {
         Box::pin(async move {
-            let page = self.0.lookup(asked(query)).await.map_err(|error| match error {
+            let _ = tokio::time::timeout(LOOKUP_WAIT, reached(&self.handle, self.journal.end())).await;
+            let page = self.history.lookup(asked(query)).await.map_err(|error| match error {
                 LookupError::InvalidNextToken => HistoryError::InvalidNextToken,
                 other => HistoryError::Unavailable(other.to_string()),
             })?;

@@ -1,4 +1,4 @@
-"""How soon a call is visible: within a second always, and usually much sooner."""
+"""How soon a call is visible: to the first lookup after its answer, and within a second always."""
 
 import time
 
@@ -14,20 +14,16 @@ def trail(house):
     return house(interval="1h").start()
 
 
-def test_a_call_is_visible_within_a_second_of_its_answer(trail):
+def test_the_first_lookup_after_a_call_finds_it_within_a_second(trail):
     cloudtrail = trail.client("cloudtrail")
     times = []
     for _ in range(CALLS):
         answer = cloudtrail.get_trail_status(Name="management-events")
         answered = time.monotonic()
-        wanted = answer["ResponseMetadata"]["RequestId"]
-        while True:
-            newest = cloudtrail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GetTrailStatus"}], MaxResults=3)
-            if any(record["requestID"] == wanted for record in records_of(newest["Events"])):
-                break
-            assert time.monotonic() - answered < 5, "not visible after 5 s"
-            time.sleep(0.002)
+        attribute = [{"AttributeKey": "EventName", "AttributeValue": "GetTrailStatus"}]
+        newest = cloudtrail.lookup_events(LookupAttributes=attribute, MaxResults=3)["Events"]
         times.append(time.monotonic() - answered)
+        assert answer["ResponseMetadata"]["RequestId"] in [record["requestID"] for record in records_of(newest)]
     times.sort()
     p50, p99 = times[len(times) // 2] * 1000, times[-1] * 1000
     print(f"\nvisible after: median {p50:.1f} ms, slowest of {CALLS} {p99:.1f} ms (the lookup itself included)")
