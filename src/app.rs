@@ -314,10 +314,13 @@ fn private_folder(folder: &Path) -> anyhow::Result<()> {
 fn s3_api(store: Store, config: &Config, keys: Keys) -> S3Api {
     let auth = match config.auth {
         Auth::Trust => s3::Auth::Trust,
-        Auth::Verify => s3::Auth::Verify(Arc::new(move |id: &str| {
-            let key = keys.find(id).filter(|key| key.status == KeyStatus::Active)?;
-            Some(key.secret.expose().to_owned().into())
-        })),
+        Auth::Verify => {
+            let secret_of = move |id: &str| {
+                let key = keys.find(id).filter(|key| key.status == KeyStatus::Active)?;
+                Some(key.secret.expose().to_owned().into())
+            };
+            s3::Auth::Verify(Arc::new(secret_of), Arc::new(crate::services::check_s3_head))
+        }
     };
     let mut domains = config.s3_domains();
     domains.extend(S3_HOSTS.iter().map(|host| (*host).to_owned()));

@@ -4,7 +4,7 @@ mod audit;
 mod places;
 pub(crate) mod prove;
 pub(crate) mod record;
-mod say;
+pub(crate) mod say;
 pub(crate) mod serve;
 pub(crate) mod validate_logs;
 
@@ -25,7 +25,7 @@ const PARALLEL_MAX: i64 = 1024;
 Examples:
   opentrail serve                                     everything embedded, nothing to install
   opentrail serve --upstream http://127.0.0.1:5000    record the calls to another endpoint (MinIO, moto, …)
-  opentrail record -- aws s3 ls                       run a command and see its AWS calls
+  opentrail record --upstream URL -- aws s3 ls        run a command and see its AWS calls
   opentrail validate-logs --trail-arn ARN --start-time 2026-01-15    is the archive as it was delivered?
   opentrail prove EVENT-ID                            a proof of one event, for somebody who trusts nobody
 

@@ -6,6 +6,7 @@ use capture::{Audit, Routes, TrustedProxies, Upstream};
 use registry::Organization;
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use trail::transparency::witness::Witness;
@@ -15,10 +16,17 @@ const DEFAULT_PORT: u16 = 4780;
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "opentrail.toml";
 /// Bounds of `--delivery-interval`: below, files would be mostly overhead; above, CloudTrail users would wait in vain.
-const DELIVERY_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+const DELIVERY_INTERVAL: Bounds = Bounds { default: "5m", seconds: 1..=3600, remedy: "choose 1s to 1h" };
 
 /// Bounds of `--digest-interval`: names have whole seconds; above, a cut tail would be noticed too late.
-const DIGEST_INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+const DIGEST_INTERVAL: Bounds = Bounds { default: "1h", seconds: 1..=24 * 3600, remedy: "choose 1s to 24h" };
+
+/// What an interval may be.
+struct Bounds {
+    default: &'static str,
+    seconds: RangeInclusive<u64>,
+    remedy: &'static str,
+}
 
 /// What `serve` runs with. Inert: building it touches nothing.
 #[derive(Debug, Clone)]
@@ -135,6 +143,9 @@ pub(crate) enum ConfigError {
         /// What is wanted.
         remedy: &'static str,
     },
+    /// No upstream, where one is needed.
+    #[error("say where the calls go: --upstream URL, or set AWS_ENDPOINT_URL")]
+    NoUpstream,
     /// An upstream that is no URL.
     #[error("--upstream: {0}")]
     Upstream(#[from] capture::UpstreamError),
@@ -257,16 +268,10 @@ impl Config {
         }
         let upstreams = if args.upstream.is_empty() { file.upstream.into_vec() } else { args.upstream };
         let proxies = if args.trusted_proxy.is_empty() { file.trusted_proxy.into_vec() } else { args.trusted_proxy };
-        let delivery_interval = duration("delivery-interval", args.delivery_interval.or(file.delivery_interval), "5m")?;
-        if !(DELIVERY_INTERVAL.0..=DELIVERY_INTERVAL.1).contains(&delivery_interval) {
-            let value = format!("{delivery_interval:?}");
-            return Err(ConfigError::Value { name: "delivery-interval", value, remedy: "choose 1s to 1h" });
-        }
-        let digest_interval = duration("digest-interval", args.digest_interval.or(file.digest_interval), "1h")?;
-        if !(DIGEST_INTERVAL.0..=DIGEST_INTERVAL.1).contains(&digest_interval) {
-            let value = format!("{digest_interval:?}");
-            return Err(ConfigError::Value { name: "digest-interval", value, remedy: "choose 1s to 24h" });
-        }
+        let delivery_interval =
+            interval("delivery-interval", args.delivery_interval.or(file.delivery_interval), &DELIVERY_INTERVAL)?;
+        let digest_interval =
+            interval("digest-interval", args.digest_interval.or(file.digest_interval), &DIGEST_INTERVAL)?;
         let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
@@ -419,6 +424,15 @@ fn choice<T: Copy>(name: &'static str, value: Option<String>, words: &[(&'static
         value: value.unwrap_or_default(),
         remedy,
     })
+}
+
+/// A duration within bounds.
+fn interval(name: &'static str, value: Option<String>, bounds: &Bounds) -> Result<Duration, ConfigError> {
+    let interval = duration(name, value.clone(), bounds.default)?;
+    if bounds.seconds.contains(&interval.as_secs()) {
+        return Ok(interval);
+    }
+    Err(ConfigError::Value { name, value: value.unwrap_or_default(), remedy: bounds.remedy })
 }
 
 /// Reads `90s`, `5m`, `1h`, `90d`; a bare number is seconds.

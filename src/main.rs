@@ -17,6 +17,7 @@ mod telemetry;
 mod tls;
 
 use clap::Parser;
+use cli::say::{complain, plain, told};
 use std::process::ExitCode;
 
 /// Records are many small allocations that live for one call: measured at a tenth of the CPU time of a call.
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("opentrail: {error:#}");
+            complain!("opentrail: {}", plain(told(&error)));
             ExitCode::from(if error.is::<config::ConfigError>() { BAD_USAGE } else { FAILED })
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::cli::ProveArgs;
 use crate::cli::places::{self, Place, credentials, told_logs};
-use crate::cli::say::{complain, plain, say};
+use crate::cli::say::{complain, plain, say, told};
 use crate::telemetry;
 use anyhow::{Context, bail};
 use event::EventTime;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: Box<ProveArgs>) -> anyhow::Result<ExitCode> {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(NOT_PROVEN)),
         Err(error) => {
-            complain!("opentrail: {}", plain(format!("{error:#}")));
+            complain!("opentrail: {}", plain(told(&error)));
             Ok(ExitCode::from(CANNOT_TELL))
         }
     }

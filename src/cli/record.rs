@@ -34,8 +34,7 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     let endpoints = endpoints(std::env::vars());
     let values = if args.upstream.is_empty() { upstream_values(&endpoints) } else { args.upstream.clone() };
     if values.is_empty() {
-        let remedy = "say where the calls go: --upstream URL, or set AWS_ENDPOINT_URL";
-        return Err(ConfigError::Value { name: "upstream", value: String::new(), remedy }.into());
+        return Err(ConfigError::NoUpstream.into());
     }
     let routes = config::routes(&values)?.with_nothing_local();
 

@@ -1,4 +1,4 @@
-//! What `validate-logs` and `prove` say: where nobody listens any more they end, and what comes from outside controls no terminal.
+//! What the commands say: where nobody listens any more they end, and what comes from outside controls no terminal.
 
 use std::fmt::{Arguments, Display};
 use std::io::{ErrorKind, Write};
@@ -50,9 +50,27 @@ pub(crate) fn plain(text: impl Display) -> String {
     plain
 }
 
+/// The error and its causes on one line, but for causes that an error before them has told already.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(cause.trim_end()) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("disk full").context("cannot write f: disk full").context("saving");
+        assert_eq!(told(&error), "saving: cannot write f: disk full");
+    }
 
     #[test]
     fn what_comes_from_outside_controls_no_terminal() {

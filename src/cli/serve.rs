@@ -40,14 +40,14 @@ fn greeting(app: &App) -> String {
     let config = app.config();
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let endpoint = format!("{scheme}://{}", app.address());
-    let upstreams: Vec<String> = config.routes.upstreams().iter().map(ToString::to_string).collect();
-    let upstreams = if upstreams.is_empty() { "none, S3 is embedded".to_owned() } else { upstreams.join(", ") };
+    let given = if config.routes.upstreams().is_empty() { "none".to_owned() } else { config.routes.to_string() };
+    let embedded = if config.routes.upstream_of("s3").is_none() { "; S3 is embedded" } else { "" };
     let credentials = config.data_dir.join("credentials");
-    let trust = if config.auth == Auth::Trust { "  (any key is accepted)" } else { "" };
+    let trust = if config.auth == Auth::Trust { "  # or any other: all are accepted" } else { "" };
     format!(
         "OpenTrail {} records at {endpoint}\n\
          \n\
-         account {}, Region {}, upstream {upstreams}\n\
+         account {}, Region {}, upstream {given}{embedded}\n\
          log files go to s3://{}/AWSLogs/{}/CloudTrail/ every {:?}\n\
          \n\
          In another terminal:\n\
@@ -55,7 +55,7 @@ fn greeting(app: &App) -> String {
          \n    export AWS_SHARED_CREDENTIALS_FILE={}{trust}\
          \n    aws s3 mb s3://my-bucket\
          \n    aws cloudtrail lookup-events --max-results 5\
-         \n\n    {endpoint}/_opentrail/  health, ready, metrics",
+         \n\n    {endpoint}/_opentrail/  health, ready, metrics, transparency",
         env!("CARGO_PKG_VERSION"),
         config.account,
         config.region,

@@ -3,7 +3,7 @@
 use crate::cli::ValidateLogsArgs;
 use crate::cli::audit::{self, Subject};
 use crate::cli::places::{credentials, endpoint, variable};
-use crate::cli::say::{complain, plain, say};
+use crate::cli::say::{complain, plain, say, told};
 use crate::telemetry;
 use anyhow::{Context, bail};
 use event::EventTime;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: Box<ValidateLogsArgs>) -> anyhow::Result<ExitCode> {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::from(INVALID)),
         Err(error) => {
-            complain!("opentrail: {}", plain(format!("{error:#}")));
+            complain!("opentrail: {}", plain(told(&error)));
             Ok(ExitCode::from(CANNOT_TELL))
         }
     }

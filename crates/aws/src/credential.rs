@@ -108,24 +108,16 @@ pub(crate) fn signed_service<'a>(request: &Request<'a>) -> Option<Cow<'a, str>> 
     usable(Cow::Borrowed(scope.get(slash + 1..)?))
 }
 
-/// Who signed a browser's form for S3 (a POST policy). `form` is the body or its beginning: the fields that matter stand
-/// before the file. `None` for other requests, and as for [`credential`].
+/// Who signed a form in the form itself: a browser's for S3 (a POST policy), or a query call by Signature Version 2, whose
+/// place in a POST is the body. `form` is the body or its beginning: the fields that matter stand before a file. `None` for
+/// other requests, and as for [`credential`].
 pub fn form_credential<'a>(request: &Request<'_>, form: &'a [u8]) -> Option<Credential<'a>> {
-    let (kind, parameters) = request.headers.get("content-type")?.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
+    let kind = request.headers.get("content-type")?.split(';').next()?.trim();
+    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return in_pairs(form);
     }
-    let boundary = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("boundary="))?;
-    let delimiter = format!("--{}", boundary.trim_matches('"'));
-    // The file may be anything; what stands before it is text.
-    let text = form.utf8_chunks().next()?.valid();
-    let field = |name: &str| {
-        text.split(delimiter.as_str()).find_map(|part| {
-            let (head, value) = part.split_once("\r\n\r\n")?;
-            let (_, named) = head.split_once("; name=\"")?;
-            named.split('"').next()?.eq_ignore_ascii_case(name).then(|| value.strip_suffix("\r\n"))?
-        })
-    };
+    let fields = Fields::of(request, form)?;
+    let field = |name: &str| fields.get(name);
     let token = field("x-amz-security-token").map(Cow::Borrowed);
     if let Some(scope) = field("x-amz-credential") {
         if field("x-amz-algorithm") != Some("AWS4-HMAC-SHA256") {
@@ -143,6 +135,67 @@ pub fn form_credential<'a>(request: &Request<'_>, form: &'a [u8]) -> Option<Cred
         signed_headers: Cow::Borrowed(""),
         signature: Cow::Borrowed(field("signature")?),
         session_token: token,
+        kind: CredentialKind::FormV2,
+    })
+}
+
+/// The key under which a browser's form stores its file; `${filename}` is the file's own name.
+pub fn form_key<'a>(request: &Request<'_>, form: &'a [u8]) -> Option<Cow<'a, str>> {
+    const FILE_NAME: &str = "${filename}";
+    let fields = Fields::of(request, form)?;
+    let key = fields.get("key")?;
+    let named = || {
+        let (_, rest) = fields.text.split_once("; name=\"file\"; filename=\"")?;
+        // Browsers of old sent the whole path.
+        rest.split('"').next()?.rsplit(['/', '\\']).next()
+    };
+    match key.contains(FILE_NAME).then(named).flatten() {
+        Some(name) => Some(Cow::Owned(key.replace(FILE_NAME, name))),
+        None => Some(Cow::Borrowed(key)),
+    }
+}
+
+/// The fields of a browser's form (`multipart/form-data`).
+struct Fields<'a> {
+    /// The file may be anything; what stands before it is text.
+    text: &'a str,
+    delimiter: String,
+}
+
+impl<'a> Fields<'a> {
+    fn of(request: &Request<'_>, form: &'a [u8]) -> Option<Fields<'a>> {
+        let (kind, parameters) = request.headers.get("content-type")?.split_once(';')?;
+        if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
+            return None;
+        }
+        let boundary = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("boundary="))?;
+        let delimiter = format!("--{}", boundary.trim_matches('"'));
+        Some(Fields { text: form.utf8_chunks().next()?.valid(), delimiter })
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.text.split(self.delimiter.as_str()).find_map(|part| {
+            let (head, value) = part.split_once("\r\n\r\n")?;
+            let (_, named) = head.split_once("; name=\"")?;
+            named.split('"').next()?.eq_ignore_ascii_case(name).then(|| value.strip_suffix("\r\n"))?
+        })
+    }
+}
+
+/// Signature Version 2 among the parameters of a query call.
+fn in_pairs(form: &[u8]) -> Option<Credential<'_>> {
+    let value = |wanted: &str| {
+        let (_, value) = crate::Pairs::new(form).find(|(name, _)| *name == wanted.as_bytes())?;
+        percent_encoding::percent_decode(value).decode_utf8().ok()
+    };
+    Some(Credential {
+        signature: value("Signature")?,
+        access_key_id: usable(value("AWSAccessKeyId")?)?,
+        date: Cow::Borrowed(""),
+        region: Cow::Borrowed(""),
+        service: Cow::Borrowed(""),
+        signed_headers: Cow::Borrowed(""),
+        session_token: value("SecurityToken"),
         kind: CredentialKind::FormV2,
     })
 }

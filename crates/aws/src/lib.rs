@@ -24,7 +24,7 @@ pub mod sigv4;
 mod source;
 
 pub use catalog::{Catalog, CatalogError, ServiceId, ServiceInfo, format};
-pub use credential::{Credential, CredentialKind, credential, form_credential};
+pub use credential::{Credential, CredentialKind, credential, form_credential, form_key};
 pub use error_body::{ErrorBody, error_body};
 pub use labels::{Labels, uri_labels};
 pub use model::{ErrorShape, Kind, Location, Member, Operation, Service, Shape, TimestampFormat};

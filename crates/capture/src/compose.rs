@@ -87,7 +87,18 @@ impl Record<'_> {
         let call = Call::identify(recorder.catalog, opened, request, &raw_body)?;
         let call = if call.is_s3() { call.about(s3::Address::of(&call, request).bucket.as_deref()) } else { call };
         let needs_body = opened.request_body.limit() > 0;
-        let body = if needs_body { Body::decode(&call, &raw_body, whole, Direction::Request) } else { Body::Empty };
+        let form = form_with_query(&call, request, &raw_body);
+        let form = form.as_deref().unwrap_or(&raw_body);
+        let body = if needs_body { Body::decode(&call, form, whole, Direction::Request) } else { Body::Empty };
+        // A byte that is no text hides nothing of the rest: whoever acts on the call may pass over it.
+        let mended;
+        let body = match body {
+            Body::Malformed if std::str::from_utf8(form).is_err() => {
+                mended = String::from_utf8_lossy(form).into_owned();
+                Body::decode(&call, mended.as_bytes(), whole, Direction::Request)
+            }
+            body => body,
+        };
         let broken_off =
             exchange.failure.is_some() && exchange.response.as_ref().is_some_and(|response| response.status < 400);
         // More may have been kept than the call, now that it is known, is told with.
@@ -123,7 +134,7 @@ impl Record<'_> {
         if failed.is_none() && call.teaches() {
             learn::take_in(recorder, &call, &caller, credential.as_ref(), exchange, &body, &answer);
         }
-        let region = region(recorder, &call, request, credential.as_ref());
+        let region = region(recorder, &call, exchange, credential.as_ref());
         let given = request_id(exchange, &answer);
         let mut made = uuid::Uuid::encode_buffer();
         let record = Record {
@@ -289,7 +300,8 @@ impl Record<'_> {
             if self.call.is_s3() {
                 let owners = self.shared.is_some_and(|(_, side)| side == Side::Owner);
                 let grantees = if owners { s3::Grantees::Hidden } else { s3::Grantees::Shown };
-                return s3::request(&self.call, self.exchange, self.body, self.raw_body, grantees, out);
+                let address = self.address();
+                return s3::request(&self.call, &address, self.exchange, self.body, self.raw_body, grantees, out);
             }
             if self.call.protocol != Protocol::Ec2 {
                 return params::request(&self.call, self.exchange, self.place(), self.body, out);
@@ -376,7 +388,8 @@ impl Record<'_> {
 
     /// The bucket and key that this record is about.
     fn address(&self) -> s3::Address<'_> {
-        let address = s3::Address::of(&self.call, &self.exchange.request);
+        let request = &self.exchange.request;
+        let address = s3::Address::of(&self.call, request).with_form(&self.call, request, self.raw_body);
         match self.deleted {
             Some(deleted) => s3::Address { key: Some(Cow::Borrowed(deleted.key)), ..address },
             None => address,
@@ -394,12 +407,20 @@ impl Record<'_> {
             s3::resources(&self.call, &self.address(), source.as_deref(), self.region, owner, has_bucket, out);
             return;
         }
-        if error.is_some_and(|failed| error::hides_parameters(&self.call, failed)) {
+        // A data event is selected by its resources, so one that was denied keeps them; AWS logs denied ones as well (§17).
+        if self.call.data.is_none() && error.is_some_and(|failed| error::hides_parameters(&self.call, failed)) {
             return;
         }
         let answer = self.answer.root().filter(|_| error.is_none());
         resources::write(&self.call, self.place(), &self.exchange.request, self.body.root(), answer, out);
     }
+}
+
+/// The form of a query or EC2 call that has parameters in its query string as well, in one: those of the query string come first.
+/// `None` where the body has them all.
+fn form_with_query(call: &Call, request: &aws::Request<'_>, body: &[u8]) -> Option<Vec<u8>> {
+    let both = call.protocol.is_form() && !request.query.is_empty() && !body.is_empty();
+    both.then(|| [request.query.as_bytes(), b"&", body].concat())
 }
 
 /// From `userIdentity` to `sourceIPAddress`.
@@ -493,18 +514,26 @@ fn text(buffer: &[u8], length: usize) -> &str {
     buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// `awsRegion`: of the credential, or `us-east-1` for what is global (§10.4), or of the host, or the house's.
+/// `awsRegion`: where the bucket is, if S3 says so; of the credential, or `us-east-1` for what is global (§10.4), or of the host,
+/// or the house's.
 fn region<'e>(
     recorder: &'e Recorder,
     call: &Call,
-    request: &aws::Request<'e>,
+    exchange: &Exchange<'e>,
     credential: Option<&Credential<'e>>,
 ) -> Cow<'e, str> {
+    // A redirect tells where the bucket is, not where the call was made.
+    let answered = exchange.response.as_ref().filter(|response| call.is_s3() && !(300..400).contains(&response.status));
+    let told = answered.and_then(|response| response.headers.get("x-amz-bucket-region"));
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if let Some(region) = told.filter(|region| (1..=64).contains(&region.len()) && region.bytes().all(is_name)) {
+        return Cow::Borrowed(region);
+    }
     const REGIONAL_TOO: [&str; 4] = ["s3", "s3control", "sts", "sdb"];
     if call.service.is_global() && !REGIONAL_TOO.contains(&call.service.name()) {
         return Cow::Borrowed("us-east-1");
     }
-    region_of(recorder, request, credential)
+    region_of(recorder, &exchange.request, credential)
 }
 
 /// The Region that a request says by itself, or the house's.

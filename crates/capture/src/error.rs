@@ -106,7 +106,8 @@ fn answered(call: &Call, response: &Response<'_>, body: &Body<'_>) -> Failed {
 /// What the record says for a code of the wire.
 fn recorded<'w>(call: &Call, status: u16, wire: &'w str, denied: bool) -> Cow<'w, str> {
     if call.protocol == Protocol::Ec2 {
-        let fault = if status >= 500 { "Server" } else { "Client" };
+        // Who calls too often is at fault, though EC2 answers 503.
+        let fault = if status >= 500 && wire != "RequestLimitExceeded" { "Server" } else { "Client" };
         return Cow::Owned(format!("{fault}.{wire}"));
     }
     if denied {
@@ -175,7 +176,8 @@ fn unnamed(call: &Call, status: u16) -> Cow<'static, str> {
 /// Whether the record of this failure says nothing of the parameters (§7.2).
 pub(crate) fn hides_parameters(call: &Call, failed: &Failed) -> bool {
     if failed.denied && call.manner.denied == crate::manner::Denied::Nothing {
-        return true;
+        // Who has a token and no role tells which role; who has neither tells nothing ("AWS re:Post, IRSA", a denied event).
+        return call.operation.name() != "AssumeRoleWithWebIdentity";
     }
     HIDING.iter().any(|(service, code)| *service == call.service.name() && *code == failed.code)
 }

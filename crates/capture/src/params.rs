@@ -276,8 +276,7 @@ pub(crate) fn percent_decoded(raw: &str) -> Option<Cow<'_, str>> {
 }
 
 fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: &mut Json) {
-    let pairs =
-        || exchange.request.query_pairs().filter_map(|(name, value)| Some((decoded(name).ok()?, decoded(value).ok()?)));
+    let pairs = || exchange.request.query_pairs().map(|(name, value)| (decoded(name), decoded(value)));
     for (at, (name, value)) in pairs().enumerate().take(MAX_QUERY_PAIRS) {
         let Some(member) = input.member_by_wire(&name).filter(|member| member.location() == Location::QueryString)
         else {

@@ -26,6 +26,15 @@ impl<'a> Address<'a> {
         };
         Address { bucket: label("Bucket"), key: label("Key") }
     }
+
+    /// With the key that a browser's form names in a field.
+    pub(crate) fn with_form(self, call: &Call, request: &Request<'_>, form: &'a [u8]) -> Address<'a> {
+        if call.operation.name() != "PostObject" {
+            return self;
+        }
+        let key = aws::form_key(request, form).or(self.key);
+        Address { key, ..self }
+    }
 }
 
 /// Headers with the prefix `x-amz-` that say how a request was sent or prove something, not what it asks for.
@@ -54,6 +63,7 @@ pub(crate) enum Grantees {
 /// Writes the members of `requestParameters`.
 pub(crate) fn request(
     call: &Call,
+    address: &Address<'_>,
     exchange: &Exchange<'_>,
     body: &Body<'_>,
     raw_body: &[u8],
@@ -62,7 +72,6 @@ pub(crate) fn request(
 ) -> Written {
     let request = &exchange.request;
     if call.service.name() == "s3" {
-        let address = Address::of(call, request);
         for (name, value) in [("bucketName", &address.bucket), ("key", &address.key)] {
             if let Some(value) = value {
                 out.text_member(name, value);
@@ -121,8 +130,8 @@ fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
         ["x-amz-credential", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
     let unshown = |name: &str| UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name));
     for (at, (name, value)) in request.query_pairs().enumerate().take(MAX_PAIRS) {
-        let (Ok(name), Ok(value)) = (decoded(name), decoded(value)) else { continue };
-        let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other).is_ok_and(|other| other == name));
+        let (name, value) = (decoded(name), decoded(value));
+        let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other) == name);
         let outweighed =
             name == document || (is_own(&name) && (!name.starts_with("x-amz-") || request.headers.has(&name)));
         if unshown(&name) || repeated || outweighed {

@@ -135,6 +135,11 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Whether a node has a text.
+    pub(crate) fn is_text(&self, id: Id) -> bool {
+        self.nodes.get(id.0 as usize).is_some_and(|node| matches!(node.value, Value::Text(_)))
+    }
+
     /// Whether a node has children that are no attributes.
     pub(crate) fn has_elements(&self, id: Id) -> bool {
         NodeRef { tree: self, at: id.0 }.children().any(|child| !child.is_attribute())

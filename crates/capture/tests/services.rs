@@ -59,6 +59,104 @@ fn secrets_of_many_services_leave_no_trace() {
 }
 
 #[test]
+fn a_denied_data_event_still_says_what_it_was_about() {
+    let denied = r#"{"__type":"AccessDeniedException","message":"no"}"#;
+    for (scene, kind) in [
+        (
+            Scene::json("dynamodb", "DynamoDB_20120810.PutItem", r#"{"TableName":"t","Item":{}}"#),
+            "AWS::DynamoDB::Table",
+        ),
+        (
+            Scene::json("kinesis", "Kinesis_20131202.PutRecord", r#"{"StreamName":"s","Data":"","PartitionKey":"k"}"#),
+            "AWS::Kinesis::Stream",
+        ),
+        (Scene::signed("POST", "/2015-03-31/functions/f/invocations", "lambda"), "AWS::Lambda::Function"),
+    ] {
+        let record = scene.answer(400, denied).record(&recorder());
+        assert_eq!(
+            (at(&record, "/errorCode"), at(&record, "/requestParameters")),
+            (&json!("AccessDenied"), &Value::Null)
+        );
+        let types: Vec<_> = at(&record, "/resources").as_array().unwrap().iter().map(|found| &found["type"]).collect();
+        assert!(types.contains(&&json!(kind)), "a trail selects it by this: {record}");
+    }
+}
+
+#[test]
+fn a_browsers_form_names_the_object_that_it_stores() {
+    let form = |key: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n{key}\r\n--b\r\nContent-Disposition: form-data; \
+             name=\"file\"; filename=\"C:\\me\\x.txt\"\r\n\r\ncontent\r\n--b--\r\n"
+        )
+    };
+    for (key, stored) in [("in/a.txt", "in/a.txt"), ("in/${filename}", "in/x.txt")] {
+        let scene = Scene::signed("POST", "/bucket", "s3").header("content-type", "multipart/form-data; boundary=b");
+        let record = scene.body(&form(key)).answer(204, "").record(&recorder());
+        assert_eq!(at(&record, "/eventName"), "PostObject");
+        assert_eq!(at(&record, "/requestParameters/key"), stored);
+        assert_eq!(at(&record, "/resources/0/ARN"), &json!(format!("arn:aws:s3:::bucket/{stored}")));
+    }
+}
+
+#[test]
+fn a_call_took_place_where_s3_says_its_bucket_is() {
+    let play = |status: u16, told: &str| {
+        let scene = Scene::signed("PUT", "/bucket?tagging", "s3").answer(status, "");
+        at(&scene.answer_header("x-amz-bucket-region", told).record(&recorder()), "/awsRegion").clone()
+    };
+    assert_eq!(play(200, "ap-south-1"), "ap-south-1", "whatever the call was signed for");
+    assert_eq!(play(307, "ap-south-1"), "eu-west-1", "a redirect says where it was not");
+    assert_eq!(play(200, "../../x"), "eu-west-1", "no Region");
+}
+
+#[test]
+fn a_parameter_counts_as_for_those_who_act_on_it() {
+    let play = |path: &str, form: &str| {
+        let scene = Scene::signed("POST", path, "iam").header("content-type", "application/x-www-form-urlencoded");
+        scene.body(form).answer(200, "<DeleteUserResponse/>").record(&recorder())
+    };
+    for (path, form) in [
+        ("/", "Action=DeleteUser&Version=2010-05-08&UserName=aa&UserName=bb"),
+        ("/?UserName=aa", "Action=DeleteUser&Version=2010-05-08&UserName=bb"),
+        ("/?UserName=aa", "Action=DeleteUser&Version=2010-05-08"),
+        ("/", "Action=DeleteUser&Version=2010-05-08&UserName=aa&X=%ff"),
+    ] {
+        assert_eq!(at(&play(path, form), "/requestParameters/userName"), "aa", "{path} {form}");
+    }
+    let plain = Scene::json("dynamodb", "DynamoDB_20120810.DeleteTable", "");
+    let broken = Scene { body: b"{\"TableName\":\"t\",\"x\":\"\xff\"}".to_vec(), ..plain };
+    assert_eq!(at(&broken.record(&recorder()), "/requestParameters/tableName"), "t");
+}
+
+#[test]
+fn a_query_call_signed_in_its_body_is_its_signers() {
+    let form = "Action=DeleteUser&UserName=bob&Version=2010-05-08&AWSAccessKeyId=AKIABODY&SignatureVersion=2&SignatureMethod=HmacSHA256&Timestamp=t&Signature=PLANTED";
+    let scene = Scene::unsigned("POST", "/").header("host", "iam.amazonaws.com");
+    let record = scene.header("content-type", "application/x-www-form-urlencoded").body(form).record(&recorder());
+    assert_eq!(at(&record, "/userIdentity/accessKeyId"), "AKIABODY");
+    assert_eq!(at(&record, "/requestParameters"), &json!({"userName":"bob"}));
+}
+
+#[test]
+fn who_calls_ec2_too_often_is_at_fault() {
+    let answer =
+        "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>m</Message></Error></Errors></Response>";
+    let record =
+        Scene::form("ec2", "Action=DescribeInstances&Version=2016-11-15").answer(503, answer).record(&recorder());
+    assert_eq!(at(&record, "/errorCode"), "Client.RequestLimitExceeded");
+}
+
+#[test]
+fn a_denied_web_identity_tells_which_role_it_wanted() {
+    let form = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn:aws:iam::111122223333:role/r&RoleSessionName=s&WebIdentityToken=t";
+    let answer = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+    let record = Scene::form("sts", form).answer(403, answer).record(&recorder());
+    let told = json!({"roleArn":"arn:aws:iam::111122223333:role/r","roleSessionName":"s"});
+    assert_eq!(at(&record, "/requestParameters"), &told, "{record}");
+}
+
+#[test]
 fn directory_buckets_have_a_source_and_resources_of_their_own() {
     const BUCKET: &str = "arn:aws:s3express:eu-west-1:111122223333:bucket/b--euw1-az1--x-s3";
     let play = |method: &str, path: &str, host: &str| {

@@ -23,9 +23,10 @@ async fn main() -> anyhow::Result<()> {
     let listen = args.next().unwrap_or_else(|| "127.0.0.1:0".into());
     let region = args.next().unwrap_or_else(|| "us-east-1".into());
     let auth = match (args.next(), args.next()) {
-        (Some(key), Some(secret)) => {
-            Auth::Verify(Arc::new(move |asked: &str| (asked == key).then(|| Zeroizing::new(secret.clone()))))
-        }
+        (Some(key), Some(secret)) => Auth::Verify(
+            Arc::new(move |asked: &str| (asked == key).then(|| Zeroizing::new(secret.clone()))),
+            Arc::new(|_| Ok(())),
+        ),
         _ => Auth::Trust,
     };
     let settings = Settings { account: "123456789012".into(), region, domains: vec!["s3.localhost".into()] };

@@ -21,7 +21,7 @@ mod reading;
 mod receive;
 mod uploads;
 
-pub use self::auth::{Auth, Lookup};
+pub use self::auth::{Auth, Check, Lookup, Refusal};
 
 use std::sync::Arc;
 
@@ -54,24 +54,32 @@ pub struct Settings {
 }
 
 /// The S3 service on a [`Store`]. Cloning is cheap.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct S3Api {
     service: S3Service,
+    store: Store,
+    host: Arc<host::Host>,
     settings: Arc<Settings>,
-    trust: bool,
+    /// `None`: nothing of a signature is looked at.
+    check: Option<Check>,
 }
 
 impl S3Api {
     /// Serves the store.
     pub fn new(store: Store, settings: Settings, auth: Auth) -> S3Api {
         let settings = Arc::new(settings);
-        let mut builder = S3ServiceBuilder::new(operations::Operations { store, settings: settings.clone() });
+        let operations = operations::Operations { store: store.clone(), settings: settings.clone() };
+        let mut builder = S3ServiceBuilder::new(operations);
         builder.set_host(host::Host::new(&settings.domains));
-        let trust = matches!(auth, Auth::Trust);
-        if let Auth::Verify(lookup) = auth {
-            builder.set_auth(auth::Verifier(lookup));
-        }
-        S3Api { service: builder.build(), settings, trust }
+        let host = Arc::new(host::Host::new(&settings.domains));
+        let check = match auth {
+            Auth::Verify(lookup, check) => {
+                builder.set_auth(auth::Verifier(lookup));
+                Some(check)
+            }
+            Auth::Trust => None,
+        };
+        S3Api { service: builder.build(), store, host, settings, check }
     }
 
     /// Answers one request. Errors are answers too, in S3's XML; the future never fails. Bodies are streamed both ways.
@@ -83,6 +91,9 @@ impl S3Api {
         let (head, resource) = (request.method() == http::Method::HEAD, request.uri().path().to_owned());
         let holds_back = request.headers().contains_key(http::header::EXPECT);
         let (parts, body) = request.into_parts();
+        let bucket = self.host.bucket_of(&parts).map(str::to_owned);
+        // Asked for before the call, which may be the one that deletes it.
+        let region = bucket.as_deref().and_then(|bucket| self.store.region_of(bucket));
         let (body, loan) = lent::lend(body.map_err(Into::into).boxed_unsync());
         let answer = match self.admit(Request::from_parts(parts, body.boxed_unsync())) {
             Ok(request) => self.service.call(request).await.map_err(|e| {
@@ -98,7 +109,8 @@ impl S3Api {
         if !answer.status().is_success() && !holds_back {
             loan.read_off().await;
         }
-        answer::complete(answer, head, &resource)
+        let region = region.or_else(|| self.store.region_of(bucket.as_deref()?));
+        answer::complete(answer, head, &resource, region.as_deref())
     }
 
     /// Refuses what this store never does, and prepares the rest for s3s.
@@ -111,8 +123,12 @@ impl S3Api {
         if is_form_post(&request) {
             return Err(s3_error!(NotImplemented, "POST Object (browser-based uploads) is not implemented"));
         }
-        let request = if self.trust { auth::strip(request)? } else { auth::bound_chunks(request) };
-        Ok(request.map(s3s::Body::http_body_unsync))
+        let Some(check) = &self.check else {
+            return Ok(auth::strip(request)?.map(s3s::Body::http_body_unsync));
+        };
+        let (head, body) = request.into_parts();
+        auth::check(check, &head)?;
+        Ok(auth::bound_chunks(Request::from_parts(head, body)).map(s3s::Body::http_body_unsync))
     }
 }
 

@@ -15,12 +15,13 @@ pub use self::reading::{Object, ObjectStream};
 pub use self::receiving::Received;
 pub use self::uploads::{CompletedPart, Completion, UploadPage};
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -46,6 +47,8 @@ struct Inner {
     index_path: PathBuf,
     readers: Readers,
     lookups: Lookups,
+    /// The Regions of buckets, by name: every answer tells it.
+    regions: RwLock<HashMap<String, Arc<str>>>,
     committer: Option<Committer>,
     threads: Vec<JoinHandle<()>>,
     _lock: File,
@@ -66,6 +69,8 @@ impl Store {
         touch(&index_path)?;
         let index = index::open(&index_path)?;
         let unnamed = settle(&index, &blobs)?;
+        let regions = index::buckets::list(&index)?.into_iter().map(|bucket| (bucket.name, bucket.region.into()));
+        let regions = RwLock::new(regions.collect());
         sync_folder(dir)?;
 
         let (freed, to_sweep) = mpsc::channel();
@@ -79,6 +84,7 @@ impl Store {
             lookups: Lookups::new(index_path.clone()),
             index_path,
             readers,
+            regions,
             committer: Some(committer),
             threads: vec![writer, sweeper],
             _lock: lock,

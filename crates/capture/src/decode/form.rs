@@ -8,20 +8,21 @@ use std::collections::HashMap;
 type Late<'a> = HashMap<(Id, Cow<'a, str>), Id>;
 
 /// Reads the form of a query or EC2 call. Every part of a dotted key is a node; a pair's value is the text of the last.
-/// Keys that would contradict each other (`a=1&a.b=2`) keep both meanings: the node has the text and the children.
+/// Keys that would contradict each other (`a=1&a.b=2`) keep both meanings: the node has the text and the children. Of a key that
+/// is given twice the first value counts, as for those who act on it (moto, Go's `FormValue`).
 pub(crate) fn tree(bytes: &[u8]) -> Result<Tree<'_>, Undecodable> {
     let mut tree = Tree::new("".into(), Value::Object);
     let mut late = Late::new();
     for (key, value) in aws::Pairs::new(bytes) {
         let mut at = Tree::ROOT;
-        for (depth, part) in parts(decoded(key)?).enumerate() {
+        for (depth, part) in parts(decoded(key)).enumerate() {
             if depth as u32 >= MAX_DEPTH {
                 return Err(Undecodable::TooLarge);
             }
             at = step(&mut tree, &mut late, at, part)?;
         }
-        if at != Tree::ROOT {
-            tree.set(at, Value::Text(decoded(value)?));
+        if at != Tree::ROOT && !tree.is_text(at) {
+            tree.set(at, Value::Text(decoded(value)));
         }
     }
     Ok(tree)
@@ -55,10 +56,10 @@ fn parts<'a>(key: Cow<'a, str>) -> impl Iterator<Item = Cow<'a, str>> {
     borrowed.into_iter().flatten().chain(owned.into_iter().flatten())
 }
 
-/// Undoes percent-encoding and `+`.
-pub(crate) fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
+/// Undoes percent-encoding and `+`. What is no UTF-8 then becomes U+FFFD: one such byte hides nothing of the rest.
+pub(crate) fn decoded(raw: &[u8]) -> Cow<'_, str> {
     if raw.iter().all(|byte| !matches!(byte, b'%' | b'+')) {
-        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| Undecodable::Malformed);
+        return String::from_utf8_lossy(raw);
     }
     let mut plain = Vec::with_capacity(raw.len());
     let mut rest = raw;
@@ -76,7 +77,8 @@ pub(crate) fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
             _ => plain.push(byte),
         }
     }
-    String::from_utf8(plain).map(Cow::Owned).map_err(|_| Undecodable::Malformed)
+    let text = String::from_utf8(plain);
+    Cow::Owned(text.unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned()))
 }
 
 fn hex_pair(digits: &[u8]) -> Option<u8> {
@@ -112,9 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn broken_escapes_stay_and_broken_text_is_refused() {
-        assert_eq!(decoded(b"100%").unwrap(), "100%");
-        assert_eq!(decoded(b"%e9").err(), Some(Undecodable::Malformed));
-        assert_eq!(tree(&[b'a', b'.'].repeat(100)).err(), Some(Undecodable::TooLarge));
+    fn broken_escapes_stay_and_broken_text_hides_nothing() {
+        assert_eq!(decoded(b"100%"), "100%");
+        assert_eq!(decoded(b"a%e9b"), "a\u{fffd}b");
+        assert_eq!(decoded(b"\xe9"), "\u{fffd}");
+        let tree = tree(b"UserName=aa&UserName=bb&X=%ff").unwrap();
+        assert_eq!(tree.root().child("UserName").and_then(|name| name.text()), Some("aa"), "the first counts");
+        assert_eq!(super::tree(&[b'a', b'.'].repeat(100)).err(), Some(Undecodable::TooLarge));
     }
 }

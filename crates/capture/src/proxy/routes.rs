@@ -3,6 +3,7 @@
 use super::upstream::Upstream;
 use aws::Service;
 use std::collections::HashMap;
+use std::fmt;
 
 /// The path prefix of the house's own pages; no S3 bucket can have that name.
 const OWN_PREFIX: &str = "/_opentrail/";
@@ -124,6 +125,20 @@ impl Routes {
     }
 }
 
+/// As `--upstream` takes them, separated by commas and spaces: `logs,sns=http://127.0.0.1:5000, http://127.0.0.1:9000`.
+impl fmt::Display for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, upstream) in self.upstreams.iter().enumerate() {
+            let of_this = self.by_service.iter().filter(|(_, of)| **of == index);
+            let mut services: Vec<&str> = of_this.map(|(service, _)| service.as_str()).collect();
+            services.sort_unstable();
+            let (separator, equals) = (if index == 0 { "" } else { ", " }, if services.is_empty() { "" } else { "=" });
+            write!(f, "{separator}{}{equals}{upstream}", services.join(","))?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +149,14 @@ mod tests {
             (services, url.parse().unwrap())
         });
         Routes::new(pairs.collect())
+    }
+
+    #[test]
+    fn routes_are_shown_as_they_are_given() {
+        let shown =
+            routes(&[("sns,logs", "http://127.0.0.1:5000"), ("", "http://127.0.0.1:9000")]).unwrap().to_string();
+        assert_eq!(shown, "logs,sns=http://127.0.0.1:5000, http://127.0.0.1:9000");
+        assert_eq!(Routes::default().to_string(), "");
     }
 
     #[test]

@@ -7,11 +7,20 @@ use http_body_util::{BodyExt, Empty, Full};
 
 use super::ResponseBody;
 
-/// Gives the answer its request ids; completes the document of an error; takes the body from answers that have none.
-pub(super) fn complete(answer: s3s::HttpResponse, head: bool, resource: &str) -> Response<ResponseBody> {
+/// Gives the answer its request ids and the Region of its bucket, which is where the call took place, whatever Region it was
+/// signed for; completes the document of an error; takes the body from answers that have none.
+pub(super) fn complete(
+    answer: s3s::HttpResponse,
+    head: bool,
+    resource: &str,
+    region: Option<&str>,
+) -> Response<ResponseBody> {
     let ids = RequestIds::random();
     let (mut parts, mut body) = answer.into_parts();
-    for (name, value) in [("x-amz-request-id", &ids.request_id), ("x-amz-id-2", &ids.host_id)] {
+    let region = region.map(|region| ("x-amz-bucket-region", region));
+    let ids_and_region =
+        [("x-amz-request-id", &*ids.request_id), ("x-amz-id-2", &*ids.host_id)].into_iter().chain(region);
+    for (name, value) in ids_and_region {
         if let Ok(value) = HeaderValue::from_str(value) {
             parts.headers.insert(name, value);
         }

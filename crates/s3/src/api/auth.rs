@@ -6,7 +6,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use http::{Request, Uri};
 use http_body_util::BodyExt;
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::{S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use zeroize::Zeroizing;
 
 use super::RequestBody;
@@ -15,10 +15,27 @@ use super::body::{ChunkedBody, Chunks, Trailers};
 /// Gives the secret of an access key that may call, `None` for any other.
 pub type Lookup = Arc<dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync>;
 
+/// Looks at the head of a signed request before its signature is compared: what the signature must cover, and how long it is
+/// good. s3s asks little of that: it takes `x-amz-…` headers that are not signed, by which the holder of a presigned URL would
+/// do something else than was signed, and Signature Version 2, for ever.
+pub type Check = Arc<dyn Fn(&http::request::Parts) -> Result<(), Refusal> + Send + Sync>;
+
+/// Why a head is refused, as S3 says it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// S3's code, such as `AccessDenied`.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
 /// Whether signatures are verified.
 pub enum Auth {
-    /// Every request needs a valid Signature Version 4 (or 2), in its head or its URL, by a key that the lookup knows.
-    Verify(Lookup),
+    /// Every request needs a valid Signature Version 4, in its head or its URL, by a key that the lookup knows, and a head
+    /// that passes the check.
+    Verify(Lookup, Check),
     /// Anyone may call, with any key or none; nothing of a signature is looked at.
     Trust,
 }
@@ -33,6 +50,18 @@ impl S3Auth for Verifier {
             None => Err(s3_error!(InvalidAccessKeyId)),
         }
     }
+}
+
+/// The check of a head, as an error of s3s.
+pub(super) fn check(check: &Check, head: &http::request::Parts) -> S3Result<()> {
+    check(head).map_err(|Refusal { status, code, message }| {
+        let code = S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::AccessDenied);
+        let mut error = S3Error::with_message(code, message);
+        if let Ok(status) = http::StatusCode::from_u16(status) {
+            error.set_status_code(status);
+        }
+        error
+    })
 }
 
 /// The query parameters of presigned URLs, Version 4 and 2.

@@ -16,6 +16,13 @@ impl Host {
         Host { domains }
     }
 
+    /// The bucket that a request names, in its host or as the first word of its path.
+    pub(super) fn bucket_of<'r>(&self, head: &'r http::request::Parts) -> Option<&'r str> {
+        let host = head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).or(head.uri.host());
+        let in_path = || head.uri.path().trim_start_matches('/').split('/').next().filter(|name| !name.is_empty());
+        host.and_then(|host| self.bucket(host)).or_else(in_path)
+    }
+
     /// The bucket in `bucket.domain`, with or without a port.
     fn bucket<'h>(&self, host: &'h str) -> Option<&'h str> {
         let name = match host.rsplit_once(':') {

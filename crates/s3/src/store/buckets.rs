@@ -1,6 +1,7 @@
 //! Buckets, their policies and tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 
 use super::Store;
 use crate::error::{Result, StoreError};
@@ -17,7 +18,20 @@ impl Store {
             return Err(StoreError::InvalidBucketName(name.to_owned()));
         }
         let bucket = BucketInfo { name: name.to_owned(), created: Time::now(), region: region.to_owned() };
-        self.commit(move |tx| buckets::create(tx.index, &bucket)).await
+        let is_new = self.commit(move |tx| buckets::create(tx.index, &bucket)).await?;
+        if is_new {
+            self.regions_mut().insert(name.to_owned(), region.into());
+        }
+        Ok(is_new)
+    }
+
+    /// The Region of a bucket that is there; from memory.
+    pub(crate) fn region_of(&self, name: &str) -> Option<Arc<str>> {
+        self.inner.regions.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn regions_mut(&self) -> RwLockWriteGuard<'_, HashMap<String, Arc<str>>> {
+        self.inner.regions.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is a bucket of that name.
@@ -45,17 +59,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchBucket`], [`StoreError::BucketNotEmpty`].
     pub async fn delete_bucket(&self, name: &str) -> Result<()> {
-        let name = name.to_owned();
+        let gone = name.to_owned();
         self.commit(move |tx| {
-            for upload in uploads::all(tx.index, buckets::id(tx.index, &name)?)? {
+            for upload in uploads::all(tx.index, buckets::id(tx.index, &gone)?)? {
                 for (_, content) in uploads::parts(tx.index, &upload)? {
                     tx.release(&content)?;
                 }
                 uploads::delete(tx.index, &upload)?;
             }
-            buckets::delete(tx.index, &name)
+            buckets::delete(tx.index, &gone)
         })
-        .await
+        .await?;
+        self.regions_mut().remove(name);
+        Ok(())
     }
 
     /// The bucket's policy, as it was put; `None` if it has none.

@@ -97,7 +97,7 @@ async fn bodies_that_are_not_what_they_say_are_refused() {
 
 #[tokio::test]
 async fn in_verify_nobody_gets_in_without_a_signature() {
-    let door = Door::open(Auth::Verify(Arc::new(|_| None)), "us-east-1").await;
+    let door = Door::open(Auth::Verify(Arc::new(|_| None), Arc::new(|_| Ok(()))), "us-east-1").await;
     for (method, uri) in
         [(Method::GET, "/"), (Method::GET, "/door"), (Method::PUT, "/door/k"), (Method::POST, "/door?delete")]
     {

@@ -6,8 +6,9 @@ use super::merkle::sha256;
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -104,10 +105,15 @@ pub(crate) fn cut_of(name: &str) -> Option<(u64, u64)> {
     Some((created.parse().ok()?, from.parse().ok()?))
 }
 
+/// Makes a folder that is its owner's alone, where there is none.
+fn make_private(folder: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 impl Spool {
     /// The spool in a folder, which is made.
     pub(crate) fn open(folder: PathBuf) -> Result<Spool> {
-        std::fs::create_dir_all(&folder)?;
+        make_private(&folder)?;
         Ok(Spool { folder, newest: Arc::default() })
     }
 
@@ -128,11 +134,11 @@ impl Spool {
             return Ok(());
         }
         if !folder.is_dir() {
-            std::fs::create_dir_all(&folder)?;
+            make_private(&folder)?;
             sync_folder(&self.folder)?;
         }
         let unfinished = path.with_extension("new");
-        let mut file = File::create(&unfinished)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(serde_json::to_string(&noted.head)?.as_bytes())?;
         file.write_all(b"\n")?;
         noted.bundle.iter().try_for_each(|piece| file.write_all(piece))?;
