@@ -54,6 +54,7 @@ impl App {
         // What is kept.
         let folder = &config.data_dir;
         private_folder(folder)?;
+        check_is_whole(folder)?;
         let registry = Registry::open(&folder.join("registry"))?;
         let administrator = iam::ensure_administrator(
             &registry,
@@ -62,7 +63,16 @@ impl App {
             &folder.join("credentials"),
             now_ms(),
         )?;
-        let journal = Journal::open(&folder.join("journal"), journal_options(config.audit))?;
+        let delivered = trail::delivered_to(&registry)?;
+        let options = Options { begin_at: delivered, ..journal_options(config.audit) };
+        let journal = Journal::open(&folder.join("journal"), options)?;
+        anyhow::ensure!(
+            journal.end() >= delivered,
+            "the journal ends at {}, but trails have come to {delivered}: its newest segments are missing. Put them back into \
+             {}, or move all that lie there away: then a new journal begins where the trails stand",
+            journal.end(),
+            folder.join("journal").display(),
+        );
         let keys = Keys::of(&registry)?;
         let now = EventTime((now_ms() / 1000) as i64);
         let identities: Arc<dyn Identities> = Arc::new(HouseIdentities::open(
@@ -203,6 +213,9 @@ impl App {
         let bound = Bound::bind(config.listen)
             .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
         let address = bound.address()?;
+        if let Some(itself) = config.routes.upstreams().iter().find(|upstream| leads_to(upstream, address)) {
+            anyhow::bail!("--upstream {itself} is this OpenTrail itself: each call would call itself");
+        }
         let edge = bound.start(Edge {
             recorder: Arc::new(recorder),
             appender: journal.appender(),
@@ -213,6 +226,7 @@ impl App {
             metrics,
             tls,
             trusted_proxies: config.trusted_proxies.clone(),
+            connections_max: crate::descriptors::connections_max(),
             client_limits: capture::ClientLimits::default(),
             threads: config.threads,
         })?;
@@ -261,6 +275,39 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Refuses a data folder that has lost the databases that say what the rest of it is: taken for a first start, it would make
+/// a new house over the old one's records, and nobody would notice.
+fn check_is_whole(folder: &Path) -> anyhow::Result<()> {
+    let has_files = |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
+    let is_gone = |file: &Path| std::fs::metadata(file).map_or(true, |file| file.len() == 0);
+    let has_segments = std::fs::read_dir(folder.join("journal")).is_ok_and(|files| {
+        files.flatten().any(|file| file.path().extension().is_some_and(|extension| extension == "seg"))
+    });
+    for (database, rest, is_there) in
+        [("registry", "journal", has_segments), ("s3/index.sqlite", "s3/blobs", has_files(&folder.join("s3/blobs")))]
+    {
+        let database = folder.join(database);
+        anyhow::ensure!(
+            !is_there || !is_gone(&database),
+            "{} is missing or empty, but {} is there: put it back (docs/operate/data-folder.md), or start in a new folder with \
+             --data-dir",
+            database.display(),
+            folder.join(rest).display(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether an upstream is, as far as its name tells, who listens at that address.
+fn leads_to(upstream: &capture::Upstream, address: SocketAddr) -> bool {
+    let host = upstream.host.parse::<std::net::IpAddr>();
+    let is_here = match host {
+        Ok(host) => host == address.ip() || (host.is_loopback() && address.ip().is_unspecified()),
+        Err(_) => upstream.host == "localhost" && (address.ip().is_loopback() || address.ip().is_unspecified()),
+    };
+    is_here && upstream.port == address.port()
 }
 
 /// The end of the journal, for StartLogging and StopLogging.

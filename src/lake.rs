@@ -90,6 +90,11 @@ impl serve::History for Lookups {
     fn lookup(&self, query: HistoryQuery) -> BoxFuture<'_, Result<HistoryPage, HistoryError>> {
         Box::pin(async move {
             let _ = tokio::time::timeout(LOOKUP_WAIT, reached(&self.handle, self.journal.end())).await;
+            let status = self.handle.status();
+            // It has read all it can, and newer calls are not among it: no answer is better than half of one.
+            if let (false, Some(why)) = (status.running, status.last_error) {
+                return Err(HistoryError::Unavailable(why));
+            }
             let page = self.history.lookup(asked(query)).await.map_err(|error| match error {
                 LookupError::InvalidNextToken => HistoryError::InvalidNextToken,
                 other => HistoryError::Unavailable(other.to_string()),

@@ -3,6 +3,7 @@
 mod app;
 mod cli;
 mod config;
+mod descriptors;
 mod first_start;
 mod identities;
 mod identity_file;

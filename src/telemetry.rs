@@ -26,6 +26,9 @@ fn start_with(format: LogFormat, default: &str) {
     // Whatever is asked for: secrets are never logged.
     let filter = EnvFilter::try_new(format!("{asked},s3s=off")).unwrap_or_else(|_| EnvFilter::new(default));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // It would say that a line cannot be written with `eprintln!`, which panics where standard error is gone: records and
+    // deliveries go on when the log's disk is full or its collector has ended.
+    let lines = lines.log_internal_errors(false);
     match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().init(),

@@ -58,6 +58,7 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         own: nobody,
         metrics: capture::Metrics::default(),
         tls: None,
+        connections_max: crate::descriptors::connections_max(),
         trusted_proxies: capture::TrustedProxies::default(),
         client_limits: capture::ClientLimits::default(),
         threads: 1,

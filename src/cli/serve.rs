@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::cli::ServeArgs;
 use crate::config::{Auth, Config};
 use crate::telemetry;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the server until it is told to stop.
@@ -15,7 +16,8 @@ pub(crate) fn run(args: Box<ServeArgs>) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let stop = stop_signal()?;
         let app = App::start(config).await?;
-        println!("{}", greeting(&app));
+        // Whoever does not listen is served all the same.
+        let _ = writeln!(std::io::stdout(), "{}", greeting(&app));
         stop.await;
         app.stop().await
     })?;

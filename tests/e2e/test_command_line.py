@@ -27,11 +27,12 @@ def test_help_names_the_commands_and_flags():
     [
         ["serve", "--no-such-flag"],
         ["serve", "--listen", "nonsense"],
-        ["serve", "--account", "12"],
+        ["serve", "--account", "77"],
         ["serve", "--auth", "maybe"],
         ["serve", "--audit", "sometimes"],
         ["serve", "--delivery-interval", "soon"],
         ["serve", "--upstream", "nonsense"],
+        ["serve", "--upstream", "http://host:99999"],
         ["no-such-command"],
     ],
     ids=" ".join,

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// A folder of segment files, each named by the place of its first entry.
 pub(crate) trait Disk: Debug + Send + Sync {
@@ -42,6 +43,11 @@ pub(crate) trait SegmentFile: Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// The folder itself, to be synced.
+    handle: File,
+    /// A descriptor that is given up for a new segment where the process has no other left: a journal that stopped for the
+    /// want of one would take nothing until it is started again.
+    spare: Mutex<Option<File>>,
 }
 
 const LOCK: &str = "lock";
@@ -57,7 +63,23 @@ impl Folder {
                 File::open(parent)?.sync_all()?;
             }
         }
-        Ok(Folder { path: path.to_owned() })
+        let handle = File::open(path)?;
+        let spare = Mutex::new(Some(handle.try_clone()?));
+        Ok(Folder { path: path.to_owned(), handle, spare })
+    }
+
+    fn create_file(&self, first: u64) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let created = match options.open(self.path(first)) {
+            Err(error) if no_descriptor_left(&error) && spare.take().is_some() => options.open(self.path(first)),
+            created => created,
+        };
+        if spare.is_none() {
+            *spare = self.handle.try_clone().ok();
+        }
+        created
     }
 }
 
@@ -72,8 +94,7 @@ impl Disk for Folder {
     }
 
     fn create(&self, first: u64, reserve: u64) -> io::Result<Box<dyn SegmentFile>> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(self.path(first))?;
+        let file = self.create_file(first)?;
         // Set aside with the length: a sync then has no new length to commit. Measured here, it halves the CPU
         // time of syncing large batches. Not every file system can; the file grows then.
         match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, reserve) {
@@ -92,7 +113,7 @@ impl Disk for Folder {
     }
 
     fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        self.handle.sync_all()
     }
 
     fn lock(&self) -> io::Result<Option<Box<dyn Send>>> {
@@ -108,6 +129,12 @@ impl Disk for Folder {
     fn path(&self, first: u64) -> PathBuf {
         self.path.join(format!("{first:020}{SUFFIX}"))
     }
+}
+
+fn no_descriptor_left(error: &io::Error) -> bool {
+    [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// The first place that a file's name tells; `None` for files that are no segments.

@@ -46,7 +46,7 @@ impl Journal {
     pub(crate) fn on(disk: Box<dyn Disk>, dir: &Path, options: Options) -> Result<Journal, JournalError> {
         let io = |source| JournalError::Io { doing: "open", path: dir.to_owned(), source: Arc::new(source) };
         let lock = disk.lock().map_err(io)?.ok_or_else(|| JournalError::Locked(dir.to_owned()))?;
-        let found = Found::on(disk.as_ref())?;
+        let found = Found::on(disk.as_ref(), options.begin_at)?;
         tracing::info!(dir = %dir.display(), segments = found.segments.len(), end = found.next, "journal opened");
 
         let followers = Followers::default();
@@ -209,7 +209,7 @@ struct Found {
 impl Found {
     /// Reads all headers and the newest segment, and repairs its tail. After this, every segment is complete and synced,
     /// and the next append begins a new one.
-    fn on(disk: &dyn Disk) -> Result<Found, JournalError> {
+    fn on(disk: &dyn Disk, begin_at: Seq) -> Result<Found, JournalError> {
         let list = |source| JournalError::Io { doing: "list", path: disk.path(0), source: Arc::new(source) };
         let firsts = disk.segments().map_err(list)?;
         let mut segments: Vec<Segment> = Vec::with_capacity(firsts.len());
@@ -238,7 +238,7 @@ impl Found {
             }
             return Ok(Found { segments, next, last_ms });
         }
-        Ok(Found { segments, next: 0, last_ms: 0 })
+        Ok(Found { segments, next: begin_at.0, last_ms: 0 })
     }
 
     /// The newest segment was being created when the process ended. Its name tells where the order goes on.

@@ -64,6 +64,9 @@ pub struct Options {
     /// Let every sync wait for the whole of `gather`, also when nothing says that more will come: for appenders that do not
     /// wait to be told. A sync costs as much CPU time for one event as for twenty. Default: false.
     pub patient: bool,
+    /// The place of the first entry of a journal that has none: where its readers stand that have read an earlier one.
+    /// Default: 0.
+    pub begin_at: Seq,
     /// Where `appended_ms` comes from. Default: the system.
     pub clock: Clock,
 }
@@ -77,6 +80,7 @@ impl Default for Options {
             recent_bytes: 16 << 20,
             gather: Duration::from_millis(1),
             patient: false,
+            begin_at: Seq(0),
             clock: Clock::system(),
         }
     }

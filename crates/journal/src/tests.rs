@@ -57,6 +57,18 @@ fn chance(seed: u64) -> impl FnMut() -> bool {
     }
 }
 
+#[test]
+fn a_journal_without_entries_begins_where_its_readers_stand_and_another_goes_on() {
+    let disk = MemDisk::default();
+    let begin = |begin_at| Options { begin_at: Seq(begin_at), ..small() };
+    for (begin_at, first) in [(42, 42), (7, 43)] {
+        let journal = open(&disk, &begin(begin_at)).unwrap();
+        assert_eq!(journal.end(), Seq(first));
+        assert_eq!(block_on(journal.appender().append(event(1, 10))).unwrap(), Seq(first));
+        journal.close().unwrap();
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Append(Vec<usize>),

@@ -57,6 +57,8 @@ pub struct Edge {
     pub metrics: Metrics,
     /// How to speak TLS to clients; `None` for plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
+    /// How many connections may be open at once, over all threads; others wait to be accepted.
+    pub connections_max: usize,
     /// Whose word about a caller's address is believed.
     pub trusted_proxies: TrustedProxies,
     /// When a client is given up.
@@ -150,6 +152,7 @@ pub(super) struct Worker {
     pub(super) trusted_proxies: TrustedProxies,
     pub(super) client_stall: Duration,
     pub(super) client_limits: ClientLimits,
+    connections_max: usize,
     draining: AtomicBool,
     connections: Mutex<HashMap<usize, Open>>,
     next_connection: AtomicUsize,
@@ -177,6 +180,7 @@ impl Worker {
             trusted_proxies: edge.trusted_proxies.clone(),
             client_stall: edge.client_limits.stall,
             client_limits: edge.client_limits,
+            connections_max: edge.connections_max,
             draining: AtomicBool::new(false),
             connections: Mutex::default(),
             next_connection: AtomicUsize::new(0),
@@ -198,7 +202,14 @@ impl Worker {
             Err(error) => return tracing::error!(%error, "cannot listen"),
         };
         let mut sweep = tokio::time::interval(SWEEP_TICK);
+        let mut was_full = false;
         loop {
+            let is_full = self.is_full();
+            if is_full && !was_full {
+                let open = self.connections_max;
+                tracing::warn!(open, "as many connections as the limit of open files allows: others wait");
+            }
+            was_full = is_full;
             let accepted = tokio::select! {
                 biased;
                 _ = draining.wait_for(|draining| *draining) => break,
@@ -206,7 +217,8 @@ impl Worker {
                     self.pools.iter().for_each(Pool::sweep);
                     continue;
                 }
-                accepted = listener.accept() => accepted,
+                accepted = listener.accept(), if !is_full => accepted,
+                () = tokio::time::sleep(ACCEPT_PAUSE), if is_full => continue,
             };
             match accepted {
                 Ok((stream, address)) => self.welcome(stream, address, acceptor.clone()),
@@ -221,6 +233,10 @@ impl Worker {
         while !self.cut_off_idle() {
             tokio::time::sleep(DRAIN_TICK).await;
         }
+    }
+
+    fn is_full(&self) -> bool {
+        usize::try_from(self.recording.metrics.connections.get()).is_ok_and(|open| open >= self.connections_max)
     }
 
     /// Ends the connections without a request in flight; whether none is left.

@@ -61,7 +61,20 @@ impl std::str::FromStr for Upstream {
         let host =
             uri.host().filter(|host| !host.is_empty()).ok_or_else(|| UpstreamError::Authority(text.to_owned()))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Upstream { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls })
+        // `port_u16` has none for one that is out of range, too.
+        let names_port = uri.authority().is_some_and(|authority| !authority.as_str().ends_with(authority.host()));
+        let port = match uri.port_u16() {
+            None if !names_port => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            Some(port) if port > 0 => port,
+            _ => return Err(UpstreamError::Authority(text.to_owned())),
+        };
+        Ok(Upstream { host, port, tls })
     }
 }
 
@@ -199,5 +212,8 @@ mod tests {
         assert!(matches!(read("127.0.0.1:5000"), Err(UpstreamError::Scheme(_) | UpstreamError::Authority(_))));
         assert!(matches!(read("http://h/path"), Err(UpstreamError::Extra(_))));
         assert!(matches!(read("ftp://h"), Err(UpstreamError::Scheme(_))));
+        for text in ["http://h:99999", "http://h:0", "http://h:", "http://h:x"] {
+            assert!(matches!(read(text), Err(UpstreamError::Authority(_))), "{text}: {:?}", read(text));
+        }
     }
 }

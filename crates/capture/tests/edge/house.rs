@@ -24,11 +24,17 @@ pub(crate) struct Plan {
     pub(crate) audit: Audit,
     pub(crate) limits: ClientLimits,
     pub(crate) record_unauthenticated: bool,
+    pub(crate) connections_max: usize,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { audit: Audit::FailClosed, limits: ClientLimits::default(), record_unauthenticated: false }
+        Plan {
+            audit: Audit::FailClosed,
+            limits: ClientLimits::default(),
+            record_unauthenticated: false,
+            connections_max: usize::MAX,
+        }
     }
 }
 
@@ -71,6 +77,7 @@ impl House {
             metrics,
             tls: None,
             trusted_proxies: TrustedProxies::default(),
+            connections_max: plan.connections_max,
             client_limits: plan.limits,
             threads: 1,
         };

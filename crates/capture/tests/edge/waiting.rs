@@ -53,6 +53,23 @@ fn a_connection_on_which_nothing_is_said_is_closed_after_the_idle_limit() {
 }
 
 #[test]
+fn more_connections_than_there_is_room_for_wait_until_others_end() {
+    let stage = upstream();
+    let house = House::before(stage.address, Plan { connections_max: 2, ..Plan::default() });
+    let (mut first, mut second) = (house.connect(), house.connect());
+    call(&mut first);
+    call(&mut second);
+    let mut third = house.connect();
+    say(&mut third, &request("GET /bucket/key", "s3", &[], ""));
+    third.set_read_timeout(Some(SHORT)).unwrap();
+    let nothing = std::io::Read::read(&mut third, &mut [0]).unwrap_err();
+    assert!(matches!(nothing.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut), "{nothing}");
+    drop(first);
+    third.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(head(&mut third).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
 fn a_head_that_does_not_end_is_given_up_after_its_limit_however_it_trickles_in() {
     let stage = upstream();
     let house = house(&stage, SHORT, LONG);

@@ -59,4 +59,4 @@ pub use notify::{
     CallError, LogGroup, LogGroups, LogsEndpoint, Nobody, NotifyMetrics, NotifyOptions, SnsEndpoint, Topics,
     VALIDATION_MESSAGE, log_stream_name,
 };
-pub use supervisor::{Delivery, DeliveryOptions};
+pub use supervisor::{Delivery, DeliveryOptions, delivered_to};

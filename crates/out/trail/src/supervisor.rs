@@ -7,7 +7,7 @@ use crate::router::{Feeds, Router};
 use crate::transparency::Transparency;
 use crate::{LogBucket, NowMs, SigningKeys, period};
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
-use registry::{DeliveryState, Documents, Registry, RegistryError, Trail, Versioned, Watch};
+use registry::{DeliveryState, Documents, LogsState, Registry, RegistryError, Trail, Versioned, Watch};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,6 +69,18 @@ const LAST_DIGESTS: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether a trail that was stopped is done.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The first entry of the journal that no trail has come to yet: a journal that ends before it has lost entries that were
+/// delivered or sent.
+///
+/// # Errors
+/// [`RegistryError`] when delivery states cannot be read.
+pub fn delivered_to(registry: &Registry) -> Result<Seq, RegistryError> {
+    let files = registry.list::<DeliveryState>()?;
+    let files = files.iter().map(|state| state.pending.as_ref().map_or(state.next, |cut| state.next.max(cut.to)));
+    let sent = registry.list::<LogsState>()?;
+    Ok(Seq(files.chain(sent.iter().map(|state| state.next)).max().unwrap_or(0)))
+}
 
 impl Delivery {
     /// Starts delivery; needs a tokio runtime. Trails that come, change or go are followed from then on.
