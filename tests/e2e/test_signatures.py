@@ -1,6 +1,9 @@
 """With `--auth verify` nobody gets in without a signature that is right, and nobody who failed is recorded."""
 
+import base64
 import datetime
+import hashlib
+import hmac
 import json
 import urllib.error
 import urllib.request
@@ -103,6 +106,60 @@ def test_a_presigned_url_lets_its_holder_do_that_one_thing(trail):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(other, timeout=10)
     assert refused.value.code == 403
+
+
+# What urllib sends with a body unless told otherwise; Version 2 signs it.
+FORM = "application/x-www-form-urlencoded"
+
+
+def sent(method, url, **headers):
+    """The status and the body of a plain request."""
+    request = urllib.request.Request(url, method=method, headers=headers, data=b"" if method == "PUT" else None)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_what_was_not_signed_does_not_count(trail, version):
+    s3 = trail.client("s3")
+    s3.create_bucket(Bucket="upload-here")
+    s3.create_bucket(Bucket="private")
+    s3.put_object(Bucket="private", Key="secret", Body=b"planted-for-the-copy")
+    signer = trail.client("s3", signature_version=version)
+    url = signer.generate_presigned_url("put_object", {"Bucket": "upload-here", "Key": "k", "ContentType": FORM}, ExpiresIn=600)
+    status, body = sent("PUT", url, **{"x-amz-copy-source": "/private/secret"})
+    assert status == 403 and ("headers present in the request which were not signed" if version == "s3v4" else "SignatureDoesNotMatch") in body
+    assert sent("PUT", url)[0] == 200, "what was signed is done"
+    assert s3.get_object(Bucket="upload-here", Key="k")["Body"].read() == b""
+
+
+def test_signatures_that_never_end_are_refused(trail):
+    key, secret = trail.key()
+    s3 = client(trail.url, "s3", (key, secret), signature_version="s3v4")
+    s3.create_bucket(Bucket="for-a-while")
+    date = "Tue, 15 Jan 2019 10:00:00 GMT"
+    signature = base64.b64encode(hmac.new(secret.encode(), f"GET\n\n\n{date}\n/for-a-while".encode(), hashlib.sha1).digest()).decode()
+    status, body = sent("GET", trail.url + "/for-a-while", Date=date, Authorization=f"AWS {key}:{signature}")
+    assert status == 400 and "Please use AWS4-HMAC-SHA256" in body
+    too_long = s3.generate_presigned_url("list_objects_v2", {"Bucket": "for-a-while"}, ExpiresIn=604801)
+    assert sent("GET", too_long)[0] in (400, 403)
+    token = trail.client("s3", token="planted-token")
+    with pytest.raises(ClientError) as refused:
+        token.list_buckets()
+    assert refused.value.response["Error"]["Code"] == "InvalidAccessKeyId"
+
+
+def test_a_call_on_a_bucket_is_recorded_where_the_bucket_is(trail):
+    trail.client("s3").create_bucket(Bucket="at-home")
+    elsewhere = trail.client("s3", region="xx-nowhere-9")
+    tagged = elsewhere.put_bucket_tagging(Bucket="at-home", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    record = recorded(trail.client("cloudtrail"), "PutBucketTagging", by_request(tagged))
+    assert record["awsRegion"] == "us-east-1"
+    gone = elsewhere.delete_bucket(Bucket="at-home")
+    assert recorded(trail.client("cloudtrail"), "DeleteBucket", by_request(gone))["awsRegion"] == "us-east-1"
 
 
 def test_trust_is_only_for_loopback(house):

@@ -7,6 +7,8 @@
 mod crash;
 #[path = "store/http.rs"]
 mod http_door;
+#[path = "store/kept.rs"]
+mod kept;
 #[path = "store/lifetimes.rs"]
 mod lifetimes;
 #[path = "store/model.rs"]
