@@ -7,7 +7,7 @@ use crate::telemetry;
 use anyhow::{Context, bail};
 use event::EventTime;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -147,9 +147,10 @@ fn tell_proof(
 
 /// Whether a proof holds.
 fn verify(args: &ProveArgs, file: &Path) -> anyhow::Result<bool> {
-    let length = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
-    anyhow::ensure!(length <= PROOF_MAX as u64, "{} is too large for a proof", file.display());
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(PROOF_MAX as u64 + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("cannot read {}", file.display()))?;
+    anyhow::ensure!(bytes.len() <= PROOF_MAX, "{} is too large for a proof", file.display());
     let (keys, witnesses) = (places::keys(&args.public_key)?, places::keys(&args.witness_key)?);
     let proof = match Proof::parse(&bytes) {
         Ok(proof) => proof,

@@ -278,12 +278,26 @@ mod samples {
         let aggregation = Aggregation { templates: vec!["API_ACTIVITY".to_owned()], event_category: "Data".to_owned() };
         let trail = Trail {
             selectors: Some(selectors),
-            replaced_selectors: vec![ReplacedSelectors { until: 9, selectors: None }],
+            replaced_selectors: vec![replaced(None, None)],
             insight_selectors: vec![insight],
             aggregations: vec![aggregation],
             ..trail()
         };
         check("v2", trail);
+    }
+
+    fn replaced(multi_region: Option<bool>, global: Option<bool>) -> ReplacedSelectors {
+        ReplacedSelectors {
+            until: 9,
+            selectors: None,
+            is_multi_region_trail: multi_region,
+            include_global_service_events: global,
+        }
+    }
+
+    #[test]
+    fn trail_form_4() {
+        check("v4", Trail { replaced_selectors: vec![replaced(Some(false), Some(true))], ..trail() });
     }
 
     /// The trail of an organization, whose selectors do not say what they exclude.

@@ -206,7 +206,7 @@ impl CloudTrail {
             }
             Operation::UpdateTrail => {
                 let decide = |state: &State<'_>| {
-                    let updated = settings::update(state, &input, self.journal.end().0);
+                    let updated = settings::update(state, &input, self.journal.end().0, |trail| self.delivered(trail));
                     updated.map(|(trail, version)| Change::put(trail, version.into()))
                 };
                 self.changed(call, decide, settings_answer).await?

@@ -11,7 +11,7 @@
 //! picked for it (its bucket does not answer) loses its feed once all feeds hold [`HELD_BYTES_MAX`] and its own holds most, and reads the journal
 //! itself again until it has caught up: nobody waits for it, and nothing is kept in memory for it.
 
-use crate::scope::{Scope, wants};
+use crate::scope::Scope;
 use crate::{NowMs, period};
 use event::Union;
 use journal::{Ahead, Entry, FollowError, Follower, Seq};
@@ -266,7 +266,8 @@ impl Feed {
 
     /// Whether the trail that the entry was found for delivers it.
     fn wants(&self, entry: &Entry) -> bool {
-        !self.is_past(entry) && self.trail.as_ref().is_some_and(|trail| wants(trail, entry))
+        let found = self.trail.as_ref().zip(self.scope.as_ref());
+        !self.is_past(entry) && found.is_some_and(|(trail, scope)| scope.delivers(trail, entry))
     }
 
     /// Whether the trail was gone when the entry came: it has what came before, and the call that deleted it.

@@ -19,26 +19,41 @@ const STS: &str = "sts.amazonaws.com";
 /// in all.
 #[derive(Debug)]
 pub(crate) struct Scope {
+    now: Taken,
+    /// What was taken before, the earliest first, and the entry up to which each holds.
+    earlier: Vec<(u64, Taken)>,
+}
+
+/// What is taken of a stretch of the journal.
+#[derive(Debug)]
+struct Taken {
     /// The selectors, confined to the trail's Region.
     matcher: Matcher,
-    /// Those that were replaced, the earliest first, and the entry up to which each holds.
-    earlier: Vec<(u64, Matcher)>,
+    global: bool,
 }
 
 impl Scope {
     /// The scope of a trail as it stands.
     pub(crate) fn of(trail: &Trail) -> Scope {
-        let matcher = |selectors: &Option<Selectors>| {
+        let taken = |selectors: &Option<Selectors>, multi_region: Option<bool>, global: Option<bool>| {
             let matcher = Matcher::new(&selectors.clone().unwrap_or_default());
-            if trail.is_multi_region_trail { matcher } else { matcher.only_in(&trail.home_region) }
+            let everywhere = multi_region.unwrap_or(trail.is_multi_region_trail);
+            let matcher = if everywhere { matcher } else { matcher.only_in(&trail.home_region) };
+            Taken { matcher, global: global.unwrap_or(trail.include_global_service_events) }
         };
-        let earlier = |replaced: &ReplacedSelectors| (replaced.until, matcher(&replaced.selectors));
-        Scope { matcher: matcher(&trail.selectors), earlier: trail.replaced_selectors.iter().map(earlier).collect() }
+        let earlier = |replaced: &ReplacedSelectors| {
+            let ReplacedSelectors { until, selectors, is_multi_region_trail, include_global_service_events } = replaced;
+            (*until, taken(selectors, *is_multi_region_trail, *include_global_service_events))
+        };
+        Scope {
+            now: taken(&trail.selectors, None, None),
+            earlier: trail.replaced_selectors.iter().map(earlier).collect(),
+        }
     }
 
     /// The selectors that hold from [`Scope::since`] on.
     pub(crate) fn matcher(&self) -> &Matcher {
-        &self.matcher
+        &self.now.matcher
     }
 
     /// The first entry that none of the earlier selectors hold for.
@@ -48,22 +63,26 @@ impl Scope {
 
     /// Whether the selectors that hold for an entry take it.
     pub(crate) fn selects(&self, entry: &Entry) -> bool {
-        let earlier = self.earlier.iter().find(|(until, _)| entry.seq.0 < *until);
-        earlier.map_or(&self.matcher, |(_, matcher)| matcher).matches(&entry.event)
+        self.taken_of(entry).matcher.matches(&entry.event)
     }
 
-    /// Whether the trail delivers this entry: its selectors take it, and the rest of [`wants`].
+    /// Whether the trail delivers this entry: its selectors take it, and the rest of [`Scope::delivers`].
     pub(crate) fn wants(&self, trail: &Trail, entry: &Entry) -> bool {
-        self.selects(entry) && wants(trail, entry)
+        self.selects(entry) && self.delivers(trail, entry)
     }
-}
 
-/// Whether the trail delivers an entry that its selectors take: the event is its own, and it was logging.
-pub(crate) fn wants(trail: &Trail, entry: &Entry) -> bool {
-    let event = &entry.event;
-    trail.has_account(event.account())
-        && (trail.include_global_service_events || !is_global(event))
-        && period::was_logging(trail, entry)
+    /// Whether the trail delivers an entry that its selectors take: the event is its own, and it was logging.
+    pub(crate) fn delivers(&self, trail: &Trail, entry: &Entry) -> bool {
+        let event = &entry.event;
+        trail.has_account(event.account())
+            && (self.taken_of(entry).global || !is_global(event))
+            && period::was_logging(trail, entry)
+    }
+
+    fn taken_of(&self, entry: &Entry) -> &Taken {
+        let earlier = self.earlier.iter().find(|(until, _)| entry.seq.0 < *until);
+        earlier.map_or(&self.now, |(_, taken)| taken)
+    }
 }
 
 fn is_global(event: &Event) -> bool {
@@ -196,15 +215,30 @@ pub(crate) mod tests {
         assert!(is_wanted(&trail, &endpoint("global")));
     }
 
+    fn replaced(until: u64, selectors: Option<Selectors>) -> ReplacedSelectors {
+        ReplacedSelectors { until, selectors, is_multi_region_trail: None, include_global_service_events: None }
+    }
+
+    #[test]
+    fn what_came_from_other_regions_and_global_services_before_a_change_is_still_the_trails() {
+        let mut trail = trail();
+        let before = trail.clone();
+        (trail.is_multi_region_trail, trail.include_global_service_events) = (false, false);
+        trail.remember(&before, 7, 0);
+        let scope = Scope::of(&trail);
+        let wanted =
+            |seq, fields| scope.wants(&trail, &Entry { seq: Seq(seq), appended_ms: 100, event: event(fields) });
+        for fields in [THERE, GLOBAL] {
+            assert_eq!([6, 7].map(|seq| wanted(seq, fields)), [true, false], "{fields}");
+        }
+    }
+
     #[test]
     fn what_came_before_a_change_is_judged_by_what_held_then() {
         let mut trail = trail();
         trail.selectors = Some(Selectors::Basic(Vec::new()));
-        trail.replaced_selectors = vec![
-            ReplacedSelectors { until: 3, selectors: None },
-            ReplacedSelectors { until: 5, selectors: Some(Selectors::Basic(Vec::new())) },
-            ReplacedSelectors { until: 7, selectors: None },
-        ];
+        trail.replaced_selectors =
+            vec![replaced(3, None), replaced(5, Some(Selectors::Basic(Vec::new()))), replaced(7, None)];
         let scope = Scope::of(&trail);
         let wanted = |seq| scope.wants(&trail, &Entry { seq: Seq(seq), appended_ms: 100, event: event(HERE) });
         assert_eq!([2, 3, 4, 5, 6, 7].map(wanted), [true, false, false, true, true, false]);

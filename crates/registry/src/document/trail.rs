@@ -56,8 +56,8 @@ pub struct Trail {
     /// What PutEventSelectors was given last; `None` when it never was: then the default selectors hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selectors: Option<Selectors>,
-    /// Selectors that were replaced, the earliest first: they still hold for what came before, as far as that is not
-    /// delivered.
+    /// Selectors, with what else says which events the trail takes, that were replaced, the earliest first: they still hold for
+    /// what came before, as far as that is not delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced_selectors: Vec<ReplacedSelectors>,
     /// What PutInsightSelectors was given last.
@@ -80,7 +80,7 @@ pub struct Trail {
 /// The most replaced selectors that a trail remembers: beyond, the earliest are forgotten.
 const REPLACED_MAX: usize = 16;
 
-/// Selectors that hold for the journal before an entry.
+/// Which events the trail took of the journal before an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplacedSelectors {
     /// Sequence number of the first journal entry for which they do not hold.
@@ -88,6 +88,12 @@ pub struct ReplacedSelectors {
     /// As [`Trail::selectors`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selectors: Option<Selectors>,
+    /// As [`Trail::is_multi_region_trail`]; `None`, in documents of form 3, where it is as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_multi_region_trail: Option<bool>,
+    /// As [`Trail::include_global_service_events`]; `None` as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_global_service_events: Option<bool>,
 }
 
 /// A kind of unusual activity that a trail is to tell of (`reference/trails-and-delivery.md` §6.6).
@@ -181,11 +187,27 @@ impl Trail {
     /// PutEventSelectors, when the journal ends at `journal_end` and everything before `delivered` has been dealt with
     /// ([`DeliveryState::next`](crate::DeliveryState::next)): what came before is still judged by the selectors it came under.
     pub fn select(&mut self, selectors: Selectors, journal_end: u64, delivered: u64) {
-        let replaced = self.selectors.replace(selectors);
-        if replaced == self.selectors {
+        let before = self.clone();
+        self.selectors = Some(selectors);
+        self.remember(&before, journal_end, delivered);
+    }
+
+    /// Any change of which events it takes, made to the trail as it was `before`; the rest as for [`Trail::select`].
+    pub fn remember(&mut self, before: &Trail, journal_end: u64, delivered: u64) {
+        let taken = |trail: &Trail| (trail.is_multi_region_trail, trail.include_global_service_events);
+        if taken(before) == taken(self) && before.selectors == self.selectors {
             return;
         }
-        self.replaced_selectors.push(ReplacedSelectors { until: journal_end, selectors: replaced });
+        for earlier in &mut self.replaced_selectors {
+            earlier.is_multi_region_trail.get_or_insert(before.is_multi_region_trail);
+            earlier.include_global_service_events.get_or_insert(before.include_global_service_events);
+        }
+        self.replaced_selectors.push(ReplacedSelectors {
+            until: journal_end,
+            selectors: before.selectors.clone(),
+            is_multi_region_trail: Some(before.is_multi_region_trail),
+            include_global_service_events: Some(before.include_global_service_events),
+        });
         let has_logged = !self.logging.periods.is_empty();
         self.replaced_selectors.retain(|earlier| has_logged && earlier.until > delivered);
         let surplus = self.replaced_selectors.len().saturating_sub(REPLACED_MAX);
@@ -242,9 +264,10 @@ impl Logging {
 
 impl Document for Trail {
     const KIND: &'static str = "trail";
-    /// The second form has selectors, the third an organization, and selectors may leave out which sources they exclude: a
-    /// program that knows only earlier ones must not deliver such a trail.
-    const FORM: u32 = 3;
+    /// The second form has selectors, the third an organization, and selectors may leave out which sources they exclude; in the
+    /// fourth what was replaced tells Regions and global service events: a program that knows only earlier ones must not deliver
+    /// such a trail.
+    const FORM: u32 = 4;
 
     fn key(&self) -> String {
         self.arn()
@@ -253,7 +276,7 @@ impl Document for Trail {
     /// Earlier forms have the same members, but for those that came with the later ones.
     fn from_older(form: u32, body: &str) -> Result<Self, Older> {
         match form {
-            1 | 2 => Ok(serde_json::from_str(body)?),
+            1..=3 => Ok(serde_json::from_str(body)?),
             _ => Err(Older::Unknown),
         }
     }

@@ -8,7 +8,11 @@ fn copied(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(file.file_name());
-        if file.path().is_dir() { copied(&file.path(), &target) } else { drop(fs::copy(file.path(), target).unwrap()) }
+        if file.path().is_dir() {
+            copied(&file.path(), &target);
+        } else {
+            fs::copy(file.path(), target).unwrap();
+        }
     }
 }
 

@@ -54,7 +54,12 @@ pub(crate) fn create(state: &State<'_>, input: &Input, journal_end: u64, now_ms:
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub(crate) fn update(state: &State<'_>, input: &Input, journal_end: u64) -> Result<(Trail, Version), ApiError> {
+pub(crate) fn update(
+    state: &State<'_>,
+    input: &Input,
+    journal_end: u64,
+    delivered: impl Fn(&Trail) -> u64,
+) -> Result<(Trail, Version), ApiError> {
     let wish = Wish::read(input)?;
     TrailRef::parse(wish.name)?;
     let found = state.to_change(wish.name)?;
@@ -90,6 +95,7 @@ pub(crate) fn update(state: &State<'_>, input: &Input, journal_end: u64) -> Resu
     }
     update_organization(state, &mut trail, wish.is_organization_trail)?;
     begin_logs(&mut trail, Some(found), journal_end);
+    trail.remember(found, journal_end, delivered(found));
     Ok((trail, found.version))
 }
 
