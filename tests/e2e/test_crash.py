@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness.opentrail import ACCOUNT, client
+from harness.process import eventually
 from harness.raw import cloudtrail_call, json_call
 from harness.records import by_request, delivered, log_files, lookup, recorded, records_of
 
@@ -188,3 +189,41 @@ def test_a_torn_tail_is_repaired(house):
     recorded(trail.client("cloudtrail"), "ListTrails", mark)
     later = by_request(trail.client("cloudtrail").describe_trails())
     recorded(trail.client("cloudtrail"), "DescribeTrails", later)
+
+
+@pytest.mark.parametrize("change", ["update_trail", "delete_trail", "delete_trail while its bucket is gone"])
+def test_what_a_trail_took_before_it_was_changed_is_delivered_after_a_crash(house, change):
+    trail = house(interval="20s").start()
+    s3, here, there = trail.client("s3"), trail.client("cloudtrail"), trail.client("cloudtrail", region="eu-west-1")
+    s3.create_bucket(Bucket="owed")
+    here.create_trail(Name="owed", S3BucketName="owed", IsMultiRegionTrail=True, EnableLogFileValidation=True)
+    here.start_logging(Name="owed")
+    calls = [by_request(there.list_trails()) for _ in range(10)]
+    recorded(there, "ListTrails", calls[-1])
+    time.sleep(1)
+    if change == "update_trail":
+        here.update_trail(Name="owed", IsMultiRegionTrail=False)
+    else:
+        if "gone" in change:
+            for key in [item["Key"] for item in s3.list_objects_v2(Bucket="owed").get("Contents", [])]:
+                s3.delete_object(Bucket="owed", Key=key)
+            s3.delete_bucket(Bucket="owed")
+        here.delete_trail(Name="owed")
+    if "gone" in change:
+        time.sleep(2)
+    trail.kill()
+    trail.start()
+    s3 = trail.client("s3")
+    if "gone" in change:
+        s3.create_bucket(Bucket="owed")
+
+    def all_there(records):
+        return [sum(map(call, records)) for call in calls] == [1] * len(calls)
+
+    delivered(s3, "owed", all_there, 60)
+    if change == "delete_trail":
+
+        def digests():
+            return [item["Key"] for item in s3.list_objects_v2(Bucket="owed")["Contents"] if "/CloudTrail-Digest/eu-west-1/" in item["Key"]]
+
+        eventually(digests, 20, what="the last files are in a digest")

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub(crate) mod access_key;
+pub(crate) mod deleted;
 pub(crate) mod delivery;
 pub(crate) mod digest;
 pub(crate) mod learned;

@@ -19,6 +19,7 @@ mod registry;
 mod secret;
 
 pub use document::access_key::{AccessKey, KeyStatus};
+pub use document::deleted::DeletedTrail;
 pub use document::delivery::{DeliveryState, DeliveryStatus, PendingCut};
 pub use document::digest::{DeliveredCut, DeliveredFile, DigestChains, DigestLink, DigestState, PendingDigests};
 pub use document::learned::LearnedIdentity;

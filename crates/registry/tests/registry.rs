@@ -197,10 +197,10 @@ mod samples {
     use super::*;
     use event::{AdvancedEventSelector, EventSelector, FieldSelector, Identity, Operators, SelectorField, Selectors};
     use opentrail_registry::{
-        AccessKey, Aggregation, DelegatedAdministrator, DeliveredCut, DeliveredFile, DeliveryState, DeliveryStatus,
-        DigestChains, DigestLink, DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity, LogKey, LogTree,
-        Logging, LogsState, Notification, NotificationState, Organization, PendingCut, PendingDigests, PendingRound,
-        Period, ReplacedSelectors, Secret, SigningKey, Tag, TransparencyLog, Witnessed,
+        AccessKey, Aggregation, DelegatedAdministrator, DeletedTrail, DeliveredCut, DeliveredFile, DeliveryState,
+        DeliveryStatus, DigestChains, DigestLink, DigestState, Document, InsightSelector, KeyStatus, LearnedIdentity,
+        LogKey, LogTree, Logging, LogsState, Notification, NotificationState, Organization, PendingCut, PendingDigests,
+        PendingRound, Period, ReplacedSelectors, Secret, SigningKey, Tag, TransparencyLog, Witnessed,
     };
 
     fn trail() -> Trail {
@@ -293,6 +293,11 @@ mod samples {
             is_multi_region_trail: multi_region,
             include_global_service_events: global,
         }
+    }
+
+    #[test]
+    fn deleted_trail_form_1() {
+        check("v1", DeletedTrail { trail: trail(), deleted_ms: 1_768_471_399_000 });
     }
 
     #[test]

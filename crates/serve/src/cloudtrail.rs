@@ -32,8 +32,8 @@ use organization::Membership;
 use output::TrailOutput;
 use preflight::Preflight;
 use registry::{
-    DelegatedAdministrator, DeliveryState, DigestState, Documents, Expected, LogsState, NotificationState,
-    Organization, Registry, RegistryError, SigningKey, Trail, Version, Versioned,
+    DelegatedAdministrator, DeletedTrail, DeliveryState, DigestState, Document, Documents, Expected, LogsState,
+    NotificationState, Organization, Registry, RegistryError, SigningKey, Trail, Version, Versioned,
 };
 use serde_json::{Value, json};
 use state::State;
@@ -45,6 +45,7 @@ const CHANGE_TRIES: usize = 4;
 /// The doors of the CloudTrail API.
 pub struct CloudTrail {
     trails: Documents<Trail>,
+    deleted: Documents<DeletedTrail>,
     deliveries: Documents<DeliveryState>,
     digests: Documents<DigestState>,
     notifications: Documents<NotificationState>,
@@ -100,6 +101,7 @@ impl CloudTrail {
     ) -> Result<CloudTrail, RegistryError> {
         Ok(CloudTrail {
             trails: registry.documents()?,
+            deleted: registry.documents()?,
             deliveries: registry.documents()?,
             digests: registry.documents()?,
             notifications: registry.documents()?,
@@ -229,7 +231,8 @@ impl CloudTrail {
             Operation::DeleteTrail => {
                 let decide = |state: &State<'_>| {
                     let found = state.to_change(input.text("Name")?.unwrap_or_default())?;
-                    Ok(Change::Delete(found.arn(), found.version))
+                    let gone = DeletedTrail { trail: Trail::clone(found), deleted_ms: call.now_ms };
+                    Ok(Change::Delete(Box::new(gone), found.version))
                 };
                 self.change(call, decide).await?;
                 json!({})
@@ -363,12 +366,19 @@ impl CloudTrail {
 
     /// A change waits for the disk, so it is written on a thread that may.
     async fn write(&self, change: &Change) -> Result<(), RegistryError> {
-        let trails = self.trails.clone();
+        let (trails, deleted) = (self.trails.clone(), self.deleted.clone());
         let change = change.clone();
         let written = tokio::task::spawn_blocking(move || match change {
             Change::Keep => Ok(()),
             Change::Put { trail, expected, .. } => trails.put(*trail, expected).map(drop),
-            Change::Delete(arn, version) => trails.delete(&arn, version),
+            Change::Delete(gone, version) => {
+                let arn = gone.trail.arn();
+                // First, so that nothing is forgotten between the two; delivery passes over one whose trail is there still.
+                if !gone.trail.logging.periods.is_empty() && deleted.get(&gone.key()).is_none() {
+                    deleted.put(*gone, Expected::Absent)?;
+                }
+                trails.delete(&arn, version)
+            }
         });
         // The task is neither aborted nor does it panic; were it to, nothing was written.
         written.await.unwrap_or_else(|error| {
@@ -407,7 +417,7 @@ pub(crate) struct States {
 enum Change {
     Keep,
     Put { trail: Box<Trail>, expected: Expected, settings: bool },
-    Delete(String, Version),
+    Delete(Box<DeletedTrail>, Version),
 }
 
 impl Change {

@@ -80,6 +80,22 @@ pub(crate) struct TrailFollower {
 impl TrailFollower {
     /// The follower of a trail, from its saved state. `journal_start`: the oldest entry that the journal has.
     pub(crate) fn new(tools: Tools, trail: Versioned<Trail>, journal_start: u64) -> TrailFollower {
+        let tap = tools.feeds.tap(&trail);
+        TrailFollower::with(tools, trail, tap, journal_start)
+    }
+
+    /// The same of a trail that was deleted at `deleted_ms`: what it is still owed.
+    pub(crate) fn of_deleted(
+        tools: Tools,
+        trail: Versioned<Trail>,
+        deleted_ms: u64,
+        journal_start: u64,
+    ) -> TrailFollower {
+        let tap = tools.feeds.tap_of_deleted(&trail, deleted_ms);
+        TrailFollower::with(tools, trail, tap, journal_start)
+    }
+
+    fn with(tools: Tools, trail: Versioned<Trail>, tap: Tap, journal_start: u64) -> TrailFollower {
         let arn = trail.arn();
         let found = tools.states.get(&arn);
         let saved = found.as_ref().map_or(Expected::Absent, |found| Expected::At(found.version));
@@ -104,7 +120,7 @@ impl TrailFollower {
         TrailFollower {
             name: format!("trail/{}", trail.name),
             arn,
-            tap: tools.feeds.tap(&trail),
+            tap,
             tools,
             scope: Scope::of(&trail_as_cut),
             trail: trail_as_cut,
@@ -135,10 +151,13 @@ impl TrailFollower {
         Ok(())
     }
 
-    /// Delivers the final digests of a trail that is gone.
-    pub(crate) async fn part(mut self) -> Result<(), FollowError> {
+    /// Delivers the final digests of a trail that is gone; whether it has all that it was owed.
+    pub(crate) async fn part(mut self) -> Result<bool, FollowError> {
+        if !self.is_settled() {
+            return Ok(false);
+        }
         self.digester.conclude(&self.trail, self.state.next).await?;
-        Ok(())
+        Ok(true)
     }
 
     /// The creation time that tells this trail from others of its name.

@@ -115,6 +115,15 @@ impl Feeds {
 
     /// A feed for the trail, from here on.
     pub(crate) fn tap(&self, trail: &Trail) -> Tap {
+        self.tap_of(trail, None, None)
+    }
+
+    /// A feed for a trail that was deleted at `deleted_ms`, of what came before.
+    pub(crate) fn tap_of_deleted(&self, trail: &Versioned<Trail>, deleted_ms: u64) -> Tap {
+        self.tap_of(trail, Some(trail.clone()), Some(deleted_ms))
+    }
+
+    fn tap_of(&self, trail: &Trail, version: Option<Versioned<Trail>>, gone_ms: Option<u64>) -> Tap {
         let called = Arc::new(Notify::new());
         let mut table = self.lock();
         let number = table.next_number;
@@ -122,9 +131,9 @@ impl Feeds {
         let feed = Feed {
             arn: trail.arn(),
             created_ms: trail.created_ms,
-            trail: None,
-            scope: None,
-            gone_ms: None,
+            scope: version.as_deref().map(Scope::of),
+            trail: version,
+            gone_ms,
             from: table.routed_to,
             picked: VecDeque::new(),
             turns: VecDeque::new(),

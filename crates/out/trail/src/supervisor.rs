@@ -7,8 +7,10 @@ use crate::router::{Feeds, Router};
 use crate::transparency::Transparency;
 use crate::{LogBucket, NowMs, SigningKeys, period};
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
-use registry::{DeliveryState, Documents, LogsState, Registry, RegistryError, Trail, Versioned, Watch};
-use std::collections::BTreeMap;
+use registry::{
+    DeletedTrail, DeliveryState, Document, Documents, LogsState, Registry, RegistryError, Trail, Versioned, Watch,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -45,6 +47,8 @@ pub struct Delivery {
 
 struct Shared {
     tools: Tools,
+    /// Trails that were deleted and are still owed something.
+    deleted: Documents<DeletedTrail>,
     /// By trail ARN, for health to read.
     running: Mutex<BTreeMap<String, Running>>,
     /// Who looks at entries for all of them.
@@ -127,12 +131,13 @@ impl Delivery {
             transparency: options.transparency,
         };
         let changes = tools.trails.watch();
-        let shared = Arc::new(Shared { tools, running: Mutex::default(), router });
+        let shared = Arc::new(Shared { tools, deleted: registry.documents()?, running: Mutex::default(), router });
         let mut supervisor = Supervisor {
             shared: Arc::clone(&shared),
             journal: journal.clone(),
-            follow: options.follow,
+            options: options.follow,
             loops: JoinSet::new(),
+            unfinished: BTreeSet::new(),
             route: Some(route),
             routing: tokio::spawn(routing),
         };
@@ -163,8 +168,12 @@ impl Delivery {
             let state = tools.states.get(&trail.arn());
             period::resume_at(&trail, state.as_deref())
         };
-        let files = tools.trails.list().into_iter().filter_map(resume_at).min().map(Seq);
-        files.into_iter().chain(self.logs.keep_from()).min()
+        let files = tools.trails.list().into_iter().filter_map(resume_at).map(Seq);
+        let owed = self.shared.deleted.list().into_iter().filter_map(|gone| {
+            let state = tools.states.get(&gone.trail.arn());
+            period::resume_at(&gone.trail, state.as_deref()).map(Seq)
+        });
+        files.chain(owed).chain(self.logs.keep_from()).min()
     }
 
     /// Delivers what is gathered and ends. Bounded by [`FollowOptions::drain`]; what is not delivered then is at the
@@ -183,8 +192,10 @@ impl Delivery {
 struct Supervisor {
     shared: Arc<Shared>,
     journal: Journal,
-    follow: FollowOptions,
+    options: FollowOptions,
     loops: JoinSet<Ended>,
+    /// By ARN, the trails whose loops have not been seen to end.
+    unfinished: BTreeSet<String>,
     /// Dropped to stop the router.
     route: Option<oneshot::Sender<()>>,
     routing: JoinHandle<Result<Router, JournalError>>,
@@ -232,11 +243,11 @@ impl Supervisor {
     /// Removes states whose trail was deleted just before an earlier process ended.
     async fn forget_the_gone(&self) {
         let tools = &self.shared.tools;
-        for state in tools.states.list().into_iter().filter(|state| tools.trails.get(&state.trail_arn).is_none()) {
+        let is_forgotten = |arn: &str| tools.trails.get(arn).is_none() && self.owed(arn).is_none();
+        for state in tools.states.list().into_iter().filter(|state| is_forgotten(&state.trail_arn)) {
             on_disk(&tools.states, move |states| forget(states, &state.trail_arn)).await;
         }
-        for left in tools.digests.states.list().into_iter().filter(|state| tools.trails.get(&state.trail_arn).is_none())
-        {
+        for left in tools.digests.states.list().into_iter().filter(|state| is_forgotten(&state.trail_arn)) {
             let (digests, arn) = (tools.digests.clone(), left.trail_arn.clone());
             // A bucket that does not answer must not hold up the others.
             tokio::spawn(async move {
@@ -245,6 +256,12 @@ impl Supervisor {
                 }
             });
         }
+    }
+
+    /// The trail of that ARN that was deleted first, of those that are still owed something.
+    fn owed(&self, arn: &str) -> Option<Versioned<DeletedTrail>> {
+        let of_arn = self.shared.deleted.list().into_iter().filter(|gone| gone.trail.arn() == arn);
+        of_arn.min_by_key(|gone| gone.trail.created_ms)
     }
 
     /// Makes what runs what should run.
@@ -268,6 +285,23 @@ impl Supervisor {
         let is_listed =
             |arn: &String, one: &Running| trails.get(arn).is_some_and(|trail| trail.created_ms == one.trail_created_ms);
         running.retain(|arn, one| one.handle.status().running || is_listed(arn, one));
+        // Before a trail that has taken the name of a deleted one: they have their states under the same key.
+        for gone in shared.deleted.list() {
+            let arn = gone.trail.arn();
+            let is_there = trails.get(&arn).is_some_and(|trail| trail.created_ms == gone.trail.created_ms);
+            if is_there || running.contains_key(&arn) || self.unfinished.contains(&arn) {
+                continue;
+            }
+            let state = shared.tools.states.get(&arn);
+            if period::resume_at(&gone.trail, state.as_deref()).is_some() {
+                running.insert(arn.clone(), self.spawn_deleted(arn, &gone));
+            } else {
+                let (deleted, states) = (shared.deleted.clone(), shared.tools.states.clone());
+                tokio::spawn(async move {
+                    on_disk(&states, move |_| deleted.delete(&gone.key(), gone.version)).await;
+                });
+            }
+        }
         for (arn, trail) in trails {
             let state = shared.tools.states.get(&arn);
             if !running.contains_key(&arn) && period::resume_at(&trail, state.as_deref()).is_some() {
@@ -277,13 +311,26 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, arn: String, trail: Versioned<Trail>) -> Running {
-        let trail_created_ms = trail.created_ms;
         let follower = TrailFollower::new(self.shared.tools.clone(), trail, self.journal.start().0);
+        self.follow(arn, follower)
+    }
+
+    /// Delivers what a deleted trail is owed, and ends: nothing more can come.
+    fn spawn_deleted(&mut self, arn: String, gone: &Versioned<DeletedTrail>) -> Running {
+        let trail = Versioned { version: gone.version, document: Arc::new(gone.trail.clone()) };
+        let (tools, start) = (self.shared.tools.clone(), self.journal.start().0);
+        let follower = TrailFollower::of_deleted(tools, trail, gone.deleted_ms, start);
+        Running { keep: None, ..self.follow(arn, follower) }
+    }
+
+    fn follow(&mut self, arn: String, follower: TrailFollower) -> Running {
+        let trail_created_ms = follower.trail_created_ms();
         let (keep, kept) = oneshot::channel::<()>();
         let shutdown = async move {
             let _ = kept.await;
         };
-        let (handle, follow) = journal::follow(&self.journal, follower, self.follow, shutdown);
+        let (handle, follow) = journal::follow(&self.journal, follower, self.options, shutdown);
+        self.unfinished.insert(arn.clone());
         self.loops.spawn(async move { (arn, follow.await) });
         Running { trail_created_ms, handle, keep: Some(keep), resting: None }
     }
@@ -297,11 +344,12 @@ impl Supervisor {
                 return;
             }
         };
+        self.unfinished.remove(&arn);
         match result {
             Err(error) => tracing::error!(trail = arn, %error, "delivery of the trail stopped"),
             Ok(follower) => self.finished(&arn, follower).await,
         }
-        if self.shared.tools.trails.get(&arn).is_none() {
+        if self.shared.tools.trails.get(&arn).is_none() && self.owed(&arn).is_none() {
             on_disk(&self.shared.tools.states, move |states| forget(states, &arn)).await;
         }
     }
@@ -315,19 +363,40 @@ impl Supervisor {
         let last = async {
             match one.and_then(|one| one.resting) {
                 _ if is_gone => follower.part().await,
-                Some(resting) => follower.finish(resting).await,
-                None => Ok(()),
+                Some(resting) => follower.finish(resting).await.map(|()| true),
+                None => Ok(true),
             }
         };
         match tokio::time::timeout(LAST_DIGESTS, last).await {
-            Ok(Ok(())) if tools.trails.get(arn).is_none() => {
-                let (digests, arn) = (tools.digests.clone(), arn.to_owned());
-                on_disk(&tools.states, move |_| digests.forget(&arn)).await;
+            Ok(Ok(true)) if is_gone => self.settled(arn, created_ms).await,
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) if tools.trails.get(arn).is_some() => {
+                tracing::error!(trail = arn, "gave up what a deleted trail was owed: another has taken its name");
+                self.settled(arn, created_ms).await;
             }
-            Ok(Ok(())) => {}
+            Ok(Ok(false)) => tracing::warn!(trail = arn, "a deleted trail is still owed log files; trying again"),
             Ok(Err(error)) => tracing::warn!(trail = arn, %error, "cannot finish a trail that was stopped"),
             Err(_) => tracing::warn!(trail = arn, "the last digests of a trail could not be delivered in time"),
         }
+    }
+}
+
+impl Supervisor {
+    /// A trail that is gone has all that it was owed.
+    async fn settled(&self, arn: &str, created_ms: u64) {
+        let (tools, deleted) = (&self.shared.tools, self.shared.deleted.clone());
+        let (digests, arn) = (tools.digests.clone(), arn.to_owned());
+        let is_free = tools.trails.get(&arn).is_none();
+        on_disk(&tools.states, move |_| {
+            if is_free {
+                digests.forget(&arn)?;
+            }
+            match deleted.get(&DeletedTrail::key_of(&arn, created_ms)) {
+                Some(gone) => deleted.delete(&gone.key(), gone.version),
+                None => Ok(()),
+            }
+        })
+        .await;
     }
 }
 
