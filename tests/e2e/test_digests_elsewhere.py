@@ -39,7 +39,7 @@ def test_logs_and_digests_under_a_trails_key_are_put_with_it_and_validate(house,
     cloudtrail.delete_trail(Name="sealed")
 
 
-def test_what_a_deleted_trail_left_when_the_process_died_is_in_backfill_digests(house, moto):
+def test_what_a_deleted_trail_left_when_the_process_died_is_in_its_final_digest(house, moto):
     trail = house(upstream=moto.url, interval="1s", flags=["--digest-interval", "1h"]).start()
     s3, cloudtrail = trail.client("s3"), trail.client("cloudtrail")
     s3.create_bucket(Bucket="left")
@@ -66,13 +66,13 @@ def test_what_a_deleted_trail_left_when_the_process_died_is_in_backfill_digests(
     finally:
         os.kill(moto.process.pid, signal.SIGCONT)
     trail.start()
-    found = eventually(lambda: len(found := digests(store, "left", HOME, "left")) > 1 and found, 20, what="a backfill digest")
+    found = eventually(lambda: len(found := digests(store, "left", HOME, "left")) > 1 and found, 20, what="the final digest")
     (key, digest, _, metadata) = found[-1]
-    assert key.endswith("_backfill.json.gz") and "backfill-generation-timestamp" in metadata
-    assert before <= set(listed(found)) and digest["previousDigestSignature"] is None
+    assert not key.endswith("_backfill.json.gz") and "backfill-generation-timestamp" not in metadata
+    assert before <= set(listed(found)) and digest["previousDigestSignature"], "it goes on with the chain"
     answer = validate(trail, "--s3-bucket", "left", arn=arn)
     assert answer.code == 0, answer.err
-    assert f"(backfill) Digest file\ts3://left/{key}\tvalid" in answer.out.decode()
+    assert f"Digest file\ts3://left/{key}\tvalid" in answer.out.decode()
     for name in listed(found):
         assert f"Log file\ts3://left/{name}\tvalid" in answer.out.decode()
     assert verified(trail, arn, "--s3-bucket", "left")["valid"]
