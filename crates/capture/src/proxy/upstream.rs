@@ -61,16 +61,11 @@ impl std::str::FromStr for Upstream {
         let host =
             uri.host().filter(|host| !host.is_empty()).ok_or_else(|| UpstreamError::Authority(text.to_owned()))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let default_port = if tls { 443 } else { 80 };
         // `port_u16` has none for one that is out of range, too.
         let names_port = uri.authority().is_some_and(|authority| !authority.as_str().ends_with(authority.host()));
         let port = match uri.port_u16() {
-            None if !names_port => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
+            None if !names_port => default_port,
             Some(port) if port > 0 => port,
             _ => return Err(UpstreamError::Authority(text.to_owned())),
         };

@@ -33,8 +33,8 @@ pub struct Refusal {
 
 /// Whether signatures are verified.
 pub enum Auth {
-    /// Every request needs a valid Signature Version 4, in its head or its URL, by a key that the lookup knows, and a head
-    /// that passes the check.
+    /// Every request needs a valid signature, in its head or its URL, by a key that the lookup knows, and a head that passes
+    /// the check, which also says by which versions it may be signed.
     Verify(Lookup, Check),
     /// Anyone may call, with any key or none; nothing of a signature is looked at.
     Trust,
