@@ -50,6 +50,7 @@ impl App {
     /// Opens everything below the data folder, starts every reader, then opens the door.
     pub(crate) async fn start(config: Config) -> anyhow::Result<App> {
         let tls = config.tls.as_ref().map(|(cert, key)| crate::tls::server(cert, key)).transpose()?;
+        let upstream_tls = crate::tls::upstream(&config.routes)?;
 
         // What is kept.
         let folder = &config.data_dir;
@@ -225,6 +226,7 @@ impl App {
             own: Arc::new(Pages { health: Arc::new(health), transparency: transparency.clone() }),
             metrics,
             tls,
+            upstream_tls,
             trusted_proxies: config.trusted_proxies.clone(),
             connections_max: crate::descriptors::connections_max(),
             client_limits: capture::ClientLimits::default(),

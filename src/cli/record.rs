@@ -37,6 +37,7 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         return Err(ConfigError::NoUpstream.into());
     }
     let routes = config::routes(&values)?.with_nothing_local();
+    let upstream_tls = crate::tls::upstream(&routes)?;
 
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let journal = Journal::open(folder.path(), Options { durability: Durability::Buffered, ..Options::default() })?;
@@ -58,6 +59,7 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         own: nobody,
         metrics: capture::Metrics::default(),
         tls: None,
+        upstream_tls,
         connections_max: crate::descriptors::connections_max(),
         trusted_proxies: capture::TrustedProxies::default(),
         client_limits: capture::ClientLimits::default(),

@@ -8,6 +8,7 @@ import time
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from harness.certificate import make_certificate
 from harness.process import eventually
@@ -96,3 +97,31 @@ def test_a_client_that_is_reset_during_a_long_poll_is_noticed_at_once(house, cer
         wrapped.close()
     assert ended.wait(2), "the upstream still works for a client that has gone"
     stage.close()
+
+
+def test_an_upstream_whom_only_a_private_authority_vouches_for(house, tmp_path):
+    private = make_certificate(tmp_path, ca=False)
+    behind = house(scheme="https", flags=["--tls-cert", private / "cert.pem", "--tls-key", private / "key.pem"]).start()
+
+    stranger = house(upstream=f"s3={behind.url}").start()
+    with pytest.raises(ClientError) as refused:
+        stranger.client("s3", retries={"total_max_attempts": 1}).list_buckets()
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert "name a PEM file in SSL_CERT_FILE" in stranger.process.said()
+
+    trail = house(upstream=f"s3={behind.url}", interval="1s", env={"SSL_CERT_FILE": str(private / "cert.pem")}).start()
+    answer = trail.client("s3").create_bucket(Bucket="over-there")
+    assert recorded(trail.client("cloudtrail"), "CreateBucket", by_request(answer))
+    s3 = behind.client("s3")
+    assert "over-there" in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    bucket = trail.client("cloudtrail").describe_trails()["trailList"][0]["S3BucketName"]
+    eventually(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"), 20, what="a log file is there")
+
+
+def test_a_file_of_authorities_that_names_none_is_told(house, tmp_path):
+    (tmp_path / "none.pem").write_text("nonsense")
+    (tmp_path / "empty").mkdir()
+    trail = house(upstream="https://127.0.0.1:9", env={"SSL_CERT_FILE": str(tmp_path / "none.pem"), "SSL_CERT_DIR": str(tmp_path / "empty")})
+    trail.process.spawn()
+    assert trail.process.child.wait(20) == 1
+    assert "none.pem holds no certificate" in trail.process.said()

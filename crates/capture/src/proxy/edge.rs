@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::{Recorder, TlsDetails};
 use bytes::BytesMut;
 use journal::Appender;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -57,6 +57,8 @@ pub struct Edge {
     pub metrics: Metrics,
     /// How to speak TLS to clients; `None` for plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
+    /// How to speak TLS to upstreams: whom to trust there.
+    pub upstream_tls: Arc<ClientConfig>,
     /// How many connections may be open at once, over all threads; others wait to be accepted.
     pub connections_max: usize,
     /// Whose word about a caller's address is believed.
@@ -110,11 +112,10 @@ impl Bound {
     /// The system's, when no thread can be started.
     pub fn start(self, edge: Edge) -> io::Result<Running> {
         let (draining, watching) = watch::channel(false);
-        let upstream_tls = Arc::new(upstream_tls().map_err(io::Error::other)?);
         let mut threads = Vec::new();
         for index in 0..edge.threads.max(1) {
             let listener = self.listener.try_clone()?;
-            let worker = Arc::new(Worker::new(&edge, &upstream_tls));
+            let worker = Arc::new(Worker::new(&edge));
             let acceptor = edge.tls.clone().map(TlsAcceptor::from);
             let watching = watching.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -165,7 +166,7 @@ struct Open {
 }
 
 impl Worker {
-    fn new(edge: &Edge, upstream_tls: &Arc<ClientConfig>) -> Worker {
+    fn new(edge: &Edge) -> Worker {
         Worker {
             recording: Recording {
                 recorder: Arc::clone(&edge.recorder),
@@ -173,7 +174,12 @@ impl Worker {
                 audit: edge.audit,
                 metrics: edge.metrics.clone(),
             },
-            pools: edge.routes.upstreams().iter().map(|u| Pool::new(u.clone(), Arc::clone(upstream_tls))).collect(),
+            pools: edge
+                .routes
+                .upstreams()
+                .iter()
+                .map(|u| Pool::new(u.clone(), Arc::clone(&edge.upstream_tls)))
+                .collect(),
             routes: edge.routes.clone(),
             local: Arc::clone(&edge.local),
             own: Arc::clone(&edge.own),
@@ -381,14 +387,6 @@ fn openssl_name(suite: &str) -> String {
     }
     let name = suite.trim_start_matches("TLS_").replace("_WITH_", "_").replace("AES_", "AES").replace('_', "-");
     name.replace("-POLY1305-SHA256", "-POLY1305")
-}
-
-/// TLS towards upstreams: the public roots. The provider is named because another room's HTTP client links a second one.
-fn upstream_tls() -> Result<ClientConfig, rustls::Error> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

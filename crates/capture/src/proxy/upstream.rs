@@ -119,8 +119,8 @@ impl Pool {
         }
         let name = ServerName::try_from(self.upstream.host.clone()).map_err(io::Error::other)?;
         let shaking = self.connector.connect(name, stream);
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, shaking).await.map_err(|_| io::ErrorKind::TimedOut)??;
-        Ok(UpstreamIo::Tls(Box::new(stream)))
+        let shaken = tokio::time::timeout(CONNECT_TIMEOUT, shaking).await.map_err(|_| io::ErrorKind::TimedOut)?;
+        Ok(UpstreamIo::Tls(Box::new(shaken.map_err(with_remedy)?)))
     }
 
     /// Closes the connections that will not be used again: they waited too long, or the upstream has ended them.
@@ -139,6 +139,17 @@ impl Pool {
 
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+}
+
+/// An upstream of one's own often has a certificate that only one's own authority vouches for.
+fn with_remedy(error: io::Error) -> io::Error {
+    use rustls::{CertificateError, Error};
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => io::Error::other(
+            "nobody trusted here vouches for its certificate; add its authority to the system's, or name a PEM file in SSL_CERT_FILE",
+        ),
+        _ => error,
     }
 }
 

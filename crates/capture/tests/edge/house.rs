@@ -76,6 +76,7 @@ impl House {
             own: Arc::new(Echo),
             metrics,
             tls: None,
+            upstream_tls: trusting_nobody(),
             trusted_proxies: TrustedProxies::default(),
             connections_max: plan.connections_max,
             client_limits: plan.limits,
@@ -248,4 +249,11 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(started.elapsed() < PATIENCE, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The upstreams of these tests speak in the clear.
+fn trusting_nobody() -> Arc<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
