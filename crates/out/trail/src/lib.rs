@@ -33,6 +33,9 @@ mod cut;
 mod digest;
 mod digester;
 mod follower;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod hostile;
 mod keys;
 mod kms;
 mod logfile;

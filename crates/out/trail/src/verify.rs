@@ -34,5 +34,7 @@ pub use run::{Progress, Request, VerifyError, validate};
 pub use state::{Memory, Stretch};
 pub use walk::Chain;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use check::{parse as parse_digest, verify as verify_digest};
 pub(crate) use report::Plain;
 pub(crate) use tail::delivery_slot as delivered_at;
