@@ -250,13 +250,18 @@ pub(crate) async fn children(archive: &dyn Archive, bucket: &str, folder: &str) 
         let is_second = AtomicBool::new(false);
         let keys = archive.list(bucket, folder, &after, &|_| is_second.swap(true, Ordering::Relaxed)).await?;
         let Some(rest) = keys.first().and_then(|key| key.strip_prefix(folder)) else { return Ok(found) };
-        match rest.split_once('/') {
+        let next = match rest.split_once('/') {
             Some((child, _)) => {
                 found.push(child.to_owned());
                 // `0` comes after `/`: whatever lies in the child is passed over.
-                after = format!("{folder}{child}0");
+                format!("{folder}{child}0")
             }
-            None => after = format!("{folder}{rest}"),
+            None => format!("{folder}{rest}"),
+        };
+        if next <= after {
+            let why = "the store lists what was asked to be passed over: it does not know start-after".to_owned();
+            return Err(ArchiveError::Failed(format!("s3://{bucket}"), why));
         }
+        after = next;
     }
 }

@@ -12,8 +12,9 @@ use memchr::memmem;
 use std::collections::BTreeMap;
 use std::io::Read;
 
-/// The largest digest that is read, bytes: one that lists more than 100,000 log files.
-const DIGEST_MAX: u64 = 256 << 20;
+/// The largest digest that is read, bytes: one that lists more than 100,000 log files. Some are read ahead, and an archive
+/// may be its enemy's.
+const DIGEST_MAX: u64 = 64 << 20;
 
 /// Bytes that are inflated at a time: they are hashed while they are in the processor's cache.
 const STEP: usize = 64 * 1024;

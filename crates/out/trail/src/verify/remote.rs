@@ -64,8 +64,7 @@ impl S3Archive {
         let answer = text(asked.map_err(|error| failed(bucket, &error))?)
             .await
             .map_err(|why| ArchiveError::Failed(bucket.to_owned(), why))?;
-        let region = elements(&answer, "LocationConstraint").next().unwrap_or_else(|| "us-east-1".to_owned());
-        let region = if region == "EU" { "eu-west-1".to_owned() } else { region };
+        let region = region_of(&answer);
         regions.insert(bucket.to_owned(), region.clone());
         self.client(&region)
     }
@@ -115,7 +114,13 @@ impl Archive for S3Archive {
                 }
                 let is_truncated = elements(&answer, "IsTruncated").next().is_some_and(|word| word == "true");
                 match keys.last().filter(|_| is_truncated && keys.len() > before) {
-                    Some(last) => after.clone_from(last),
+                    Some(last) if *last > after => after.clone_from(last),
+                    // The same page would come for ever.
+                    Some(_) => {
+                        let why =
+                            "the store lists what was asked to be passed over: it does not know start-after".to_owned();
+                        return Err(ArchiveError::Failed(format!("s3://{bucket}"), why));
+                    }
                     None => return Ok(keys),
                 }
             }
@@ -148,16 +153,37 @@ fn failed(bucket: &str, error: &BucketError) -> ArchiveError {
     ArchiveError::Failed(format!("s3://{bucket}"), error.to_string())
 }
 
+/// The Region of a bucket, from what GetBucketLocation answers: nothing for the first Region, and a name of old for another.
+fn region_of(answer: &str) -> String {
+    match elements(answer, "LocationConstraint").next().unwrap_or_default().as_str() {
+        "" => "us-east-1".to_owned(),
+        "EU" => "eu-west-1".to_owned(),
+        region => region.to_owned(),
+    }
+}
+
 /// The texts of all elements of a name, in a document in which they hold nothing but text.
 fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
-    let (opening, closing) = (format!("<{name}>"), format!("</{name}>"));
+    let (opening, closing) = (format!("<{name}"), format!("</{name}>"));
     let mut rest = xml;
     std::iter::from_fn(move || {
-        let (_, after) = rest.split_once(opening.as_str())?;
-        let (text, after) = after.split_once(closing.as_str())?;
-        rest = after;
-        Some(quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned))
+        loop {
+            let (_, after) = rest.split_once(opening.as_str())?;
+            let (attributes, content) = after.split_once('>')?;
+            rest = content;
+            // Otherwise the name of the element only begins so.
+            if !attributes.starts_with(|letter: char| !letter.is_ascii_whitespace() && letter != '/') {
+                break if attributes.ends_with('/') { Some(String::new()) } else { element(&mut rest, &closing) };
+            }
+        }
     })
+}
+
+/// The text up to the end of an element.
+fn element(rest: &mut &str, closing: &str) -> Option<String> {
+    let (text, after) = rest.split_once(closing)?;
+    *rest = after;
+    Some(quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned))
 }
 
 /// A small answer.
@@ -304,6 +330,10 @@ impl KeySource for CloudTrailApi {
                     .map_err(|why| ArchiveError::Failed("ListPublicKeys".to_owned(), why))?;
                 keys.extend(found);
                 match next {
+                    Some(token) if input["NextToken"] == token => {
+                        let why = "the answer has the token that was given".to_owned();
+                        return Err(ArchiveError::Failed("ListPublicKeys".to_owned(), why));
+                    }
                     Some(token) => input["NextToken"] = token.into(),
                     None => return Ok(keys),
                 }
@@ -321,5 +351,25 @@ mod tests {
         let xml = "<ListBucketResult><Contents><Key>a&amp;b/c</Key></Contents><Contents><Key>d</Key></Contents><IsTruncated>false</IsTruncated></ListBucketResult>";
         assert_eq!(elements(xml, "Key").collect::<Vec<_>>(), ["a&b/c", "d"]);
         assert_eq!(elements(xml, "NextContinuationToken").next(), None);
+        let xml = "<KeyCount>2</KeyCount><Key>a</Key><Key/><Key x=\"y\">b</Key><Key>cut";
+        assert_eq!(elements(xml, "Key").collect::<Vec<_>>(), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn the_region_of_a_bucket_is_read_as_aws_tells_it() {
+        const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+        for (answer, region) in [
+            (
+                format!("<?xml version=\"1.0\"?>\n<LocationConstraint {NAMESPACE}>eu-central-1</LocationConstraint>"),
+                "eu-central-1",
+            ),
+            (format!("<LocationConstraint {NAMESPACE}/>"), "us-east-1"),
+            (format!("<LocationConstraint {NAMESPACE}></LocationConstraint>"), "us-east-1"),
+            ("<LocationConstraint>EU</LocationConstraint>".to_owned(), "eu-west-1"),
+            ("<LocationConstraint/>".to_owned(), "us-east-1"),
+            (String::new(), "us-east-1"),
+        ] {
+            assert_eq!(region_of(&answer), region, "{answer}");
+        }
     }
 }

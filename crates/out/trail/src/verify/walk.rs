@@ -127,6 +127,8 @@ pub(crate) struct Walk<'a> {
     /// starting digest.
     is_last: bool,
     remembered: Vec<(Stretch, bool)>,
+    /// Where the digest that was taken last ends: what comes before it ends earlier, so that no links lead round for ever.
+    passed: Option<EventTime>,
 }
 
 impl<'a> Walk<'a> {
@@ -153,6 +155,7 @@ impl<'a> Walk<'a> {
             needs_keys: false,
             is_last: true,
             remembered: remembered.into_iter().map(|stretch| (stretch, false)).collect(),
+            passed: None,
         };
         walk.wanted = walk.keys.pop();
         walk.last_start = walk.wanted.as_deref().and_then(|key| chain.end_of(key)).unwrap_or(start);
@@ -196,6 +199,10 @@ impl<'a> Walk<'a> {
         if self.said.as_ref().is_some_and(|(hash, _)| !hash.is_empty() && *hash != parsed.hash) {
             return self.bad(&key, "differs from what the next digest says of it".to_owned(), findings);
         }
+        if self.passed.is_some_and(|passed| parsed.end >= passed) {
+            return self.bad(&key, "does not end before the digest that follows it".to_owned(), findings);
+        }
+        self.passed = Some(parsed.end);
         if stretch.as_ref().is_some_and(|stretch| stretch.newest_hash != parsed.hash) {
             return self.bad(&key, "differs from what was verified before".to_owned(), findings);
         }

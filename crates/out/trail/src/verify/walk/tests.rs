@@ -87,6 +87,23 @@ fn an_untouched_chain_is_valid_from_the_newest_to_the_start() {
     assert_eq!(walk(&[], T, vec![], &[], &[]), (vec![], 0));
 }
 
+#[test]
+fn links_that_lead_round_end_the_walk() {
+    for to in [0, 1, 2] {
+        let mut all = digests(3);
+        let newest = all[to].digest.digest_s3_object.clone();
+        let oldest = &mut all[0].digest;
+        oldest.previous_digest_s3_bucket = Some("b".to_owned());
+        oldest.previous_digest_s3_object = Some(newest);
+        let (lines, checked) = walk(&all, T - HOUR, vec![], &[], &[]);
+        assert_eq!(lines[..3], ["2 valid", "1 valid", "0 valid"]);
+        // The listing is followed once more, and ends.
+        let again = |number| format!("{number} INVALID: does not end before the digest that follows it");
+        assert_eq!(lines[3..], (0..=to).rev().map(again).collect::<Vec<_>>());
+        assert_eq!(checked, 3);
+    }
+}
+
 /// What is said of the digests of a folder, in which those of these numbers say nothing of the one before.
 fn walk_in_a_folder(all: &[Parsed], starting: &[usize]) -> Vec<String> {
     let mut all = all.to_vec();
