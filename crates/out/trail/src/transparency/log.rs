@@ -9,9 +9,9 @@ use super::leaf::Leaf;
 use super::merkle::Hash;
 use super::note::{Checkpoint, Note, VerifierKey};
 use super::rounds::{Edge, Objects};
-use super::source::checkpoint;
+use super::source::checkpoint_of;
 use super::spool::{Noted, cut_of};
-use super::witnessing::{Attending, BucketSource, Published, attend};
+use super::witnessing::{Attending, Published, attend};
 use super::{Inner, LogStatus};
 use crate::keys::{KeyError, LogSigner};
 use crate::off_thread::off_thread;
@@ -42,12 +42,25 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 pub(crate) enum LogError {
     #[error("cannot write to bucket `{0}`: {1}")]
     Bucket(String, BucketError),
+    #[error("cannot read from bucket `{0}` what the log is there: {1}")]
+    Unread(String, BucketError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Keys(#[from] KeyError),
     #[error("cannot read what waits to be logged: {0}")]
     Spool(#[from] std::io::Error),
+}
+
+/// Whether a store that fails so may answer later. One that does not let its objects be read will not.
+fn may_pass(error: &BucketError) -> bool {
+    match error {
+        BucketError::Unreachable(_) => true,
+        BucketError::Refused { code, .. } => {
+            matches!(code.as_str(), "InternalError" | "ServiceUnavailable" | "SlowDown" | "RequestTimeout")
+        }
+        BucketError::NoSuchBucket(_) => false,
+    }
 }
 
 /// Writes the log of one trail.
@@ -156,13 +169,14 @@ impl LogTask {
         let Some(state) = self.state.clone().filter(|_| !self.is_compared) else { return Ok(()) };
         let (house, public) = (Arc::clone(&self.house), state.public_key.clone());
         self.signer = off_thread(move || house.keys.log_signer_of(&public)).await;
+        let read = self.house.bucket.get(&state.bucket, &format!("{}{CHECKPOINT}", state.folder)).await;
+        if let Err(error) = &read
+            && may_pass(error)
+        {
+            return Err(LogError::Unread(state.bucket.clone(), error.clone()));
+        }
         self.is_compared = true;
-        let source = BucketSource {
-            bucket: Arc::clone(&self.house.bucket),
-            name: state.bucket.clone(),
-            folder: state.folder.clone(),
-        };
-        let Ok(Some((note, there))) = checkpoint(&source).await else {
+        let Some((note, there)) = read.ok().flatten().and_then(|bytes| checkpoint_of(&bytes).ok()) else {
             // It may not be there yet, or reading may not be allowed.
             return Ok(());
         };

@@ -38,10 +38,15 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`].
 pub async fn checkpoint(source: &dyn LogSource) -> Result<Option<(Note, Checkpoint)>, ReadError> {
-    let Some(bytes) = source.read(CHECKPOINT).await.map_err(ReadError::Failed)? else { return Ok(None) };
-    let note = Note::parse(&bytes).map_err(ReadError::Checkpoint)?;
-    let checkpoint = Checkpoint::of(&note).map_err(ReadError::Checkpoint)?;
-    Ok(Some((note, checkpoint)))
+    let bytes = source.read(CHECKPOINT).await.map_err(ReadError::Failed)?;
+    bytes.map(|bytes| checkpoint_of(&bytes).map_err(ReadError::Checkpoint)).transpose()
+}
+
+/// A checkpoint and the note that it is in.
+pub(crate) fn checkpoint_of(bytes: &[u8]) -> Result<(Note, Checkpoint), NoteError> {
+    let note = Note::parse(bytes)?;
+    let checkpoint = Checkpoint::of(&note)?;
+    Ok((note, checkpoint))
 }
 
 /// A part of a log of `size` entries that may be there in full though it is partial in that size.
