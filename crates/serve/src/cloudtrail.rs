@@ -374,8 +374,11 @@ impl CloudTrail {
             Change::Delete(gone, version) => {
                 let arn = gone.trail.arn();
                 // First, so that nothing is forgotten between the two; delivery passes over one whose trail is there still.
-                if !gone.trail.logging.periods.is_empty() && deleted.get(&gone.key()).is_none() {
-                    deleted.put(*gone, Expected::Absent)?;
+                // One that is there already was left by a process that ended between the two, and the trail lived on.
+                if !gone.trail.logging.periods.is_empty() {
+                    let left = deleted.get(&gone.key());
+                    let expected = left.map_or(Expected::Absent, |left| Expected::At(left.version));
+                    deleted.put(*gone, expected)?;
                 }
                 trails.delete(&arn, version)
             }

@@ -75,6 +75,8 @@ pub(crate) struct TrailFollower {
     digester: Digester,
     /// When the position was looked at last.
     looked: Instant,
+    /// Since when it tries to deliver, milliseconds since the epoch.
+    began_ms: u64,
 }
 
 impl TrailFollower {
@@ -119,6 +121,7 @@ impl TrailFollower {
         let is_logged = tools.transparency.is_some();
         TrailFollower {
             name: format!("trail/{}", trail.name),
+            began_ms: (tools.now_ms)(),
             arn,
             tap,
             tools,
@@ -315,7 +318,8 @@ impl TrailFollower {
         state.status.latest_attempt_ms = Some(now_ms);
         state.status.latest_error = error.code().map(str::to_owned);
         let newest_ms = self.closed.as_ref().map_or(now_ms, |(cut, _)| cut.newest_ms);
-        if now_ms.saturating_sub(newest_ms) > REDELIVERY_MS {
+        // What lay here while nobody ran was not tried yet.
+        if now_ms.saturating_sub(newest_ms.max(self.began_ms)) > REDELIVERY_MS {
             let records: usize = self.closed.iter().flat_map(|(cut, _)| &cut.files).map(|file| file.records).sum();
             tracing::error!(trail = self.arn, records, %error, "gave up events that could not be delivered for 30 days");
             state.next = self.closed.as_ref().map_or(state.next, |(cut, _)| cut.to);

@@ -25,6 +25,8 @@ const HELD_BYTES_MAX: usize = 32 << 20;
 
 /// The most entries that an emptied feed keeps room for: 24 bytes each.
 const SPARE_ENTRIES_MAX: usize = 1024;
+/// How many changes of its trail a feed holds: one whose bucket fails must not fill the memory while its trail is changed.
+const TURNS_MAX: usize = 64;
 
 /// All feeds. Clones share them.
 #[derive(Clone)]
@@ -189,6 +191,9 @@ impl Table {
                 feed.turns.push_back(Turn { at: self.routed_to, trail: newest.clone() });
                 feed.scope = Some(Scope::of(&newest));
                 feed.trail = Some(newest);
+                if feed.turns.len() > TURNS_MAX {
+                    self.held_bytes -= feed.lose();
+                }
                 feed.called.notify_one();
             }
         }

@@ -6,11 +6,13 @@ use crate::notify::{LogsDelivery, LogsTools, Notifier, NotifyOptions, NotifyTool
 use crate::router::{Feeds, Router};
 use crate::transparency::Transparency;
 use crate::{LogBucket, NowMs, SigningKeys, period};
+use futures_util::FutureExt;
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
 use registry::{
     DeletedTrail, DeliveryState, Document, Documents, LogsState, Registry, RegistryError, Trail, Versioned, Watch,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -65,8 +67,8 @@ struct Running {
     resting: Option<u64>,
 }
 
-/// A follower's loop that ended.
-type Ended = (String, Result<TrailFollower, JournalError>);
+/// A follower's loop that ended; `None` if it panicked.
+type Ended = (String, Option<Result<TrailFollower, JournalError>>);
 
 /// How long the final digests of a trail may hold up the others.
 const LAST_DIGESTS: Duration = Duration::from_secs(10);
@@ -304,7 +306,9 @@ impl Supervisor {
         }
         for (arn, trail) in trails {
             let state = shared.tools.states.get(&arn);
-            if !running.contains_key(&arn) && period::resume_at(&trail, state.as_deref()).is_some() {
+            // One that has ended and is not seen off yet would take its successor away.
+            let is_free = !running.contains_key(&arn) && !self.unfinished.contains(&arn);
+            if is_free && period::resume_at(&trail, state.as_deref()).is_some() {
                 running.insert(arn.clone(), self.spawn(arn, trail));
             }
         }
@@ -331,7 +335,7 @@ impl Supervisor {
         };
         let (handle, follow) = journal::follow(&self.journal, follower, self.options, shutdown);
         self.unfinished.insert(arn.clone());
-        self.loops.spawn(async move { (arn, follow.await) });
+        self.loops.spawn(async move { (arn, AssertUnwindSafe(follow).catch_unwind().await.ok()) });
         Running { trail_created_ms, handle, keep: Some(keep), resting: None }
     }
 
@@ -340,14 +344,15 @@ impl Supervisor {
         let (arn, result) = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::error!(%error, "a trail's delivery ended badly");
+                tracing::error!(%error, "a trail's delivery was broken off");
                 return;
             }
         };
         self.unfinished.remove(&arn);
         match result {
-            Err(error) => tracing::error!(trail = arn, %error, "delivery of the trail stopped"),
-            Ok(follower) => self.finished(&arn, follower).await,
+            None => tracing::error!(trail = arn, "delivery of the trail panicked and stands until the next start"),
+            Some(Err(error)) => tracing::error!(trail = arn, %error, "delivery of the trail stopped"),
+            Some(Ok(follower)) => self.finished(&arn, follower).await,
         }
         if self.shared.tools.trails.get(&arn).is_none() && self.owed(&arn).is_none() {
             on_disk(&self.shared.tools.states, move |states| forget(states, &arn)).await;
@@ -360,8 +365,11 @@ impl Supervisor {
         let tools = &self.shared.tools;
         let created_ms = follower.trail_created_ms();
         let is_gone = tools.trails.get(arn).is_none_or(|trail| trail.created_ms != created_ms);
+        // One whose drain ran out of time has not taken all that there is.
+        let has_all = one.as_ref().is_none_or(|one| one.handle.status().last_error.is_none());
         let last = async {
             match one.and_then(|one| one.resting) {
+                _ if is_gone && !has_all => Ok(false),
                 _ if is_gone => follower.part().await,
                 Some(resting) => follower.finish(resting).await.map(|()| true),
                 None => Ok(true),

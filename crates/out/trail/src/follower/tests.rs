@@ -329,6 +329,19 @@ fn events_are_given_up_after_thirty_days_of_failure_and_not_before() {
 }
 
 #[test]
+fn what_lay_here_for_long_while_nobody_ran_is_tried_for_thirty_days_too() {
+    let house = House::new([Write::Refuses]);
+    run_async(async {
+        house.clock.store(START_MS + 2 * REDELIVERY_MS, Ordering::Relaxed);
+        let mut follower = house.follower();
+        follower.follow(&[entry(0, START_MS)]).await.unwrap();
+        assert!(follower.flush(Flush::Deadline).await.is_err());
+        follower.flush(Flush::Deadline).await.unwrap();
+    });
+    assert_eq!(house.delivered(), [0]);
+}
+
+#[test]
 fn an_interval_without_wanted_events_moves_the_position_and_delivers_nothing() {
     let house = House::new([]);
     house.change_trail(|trail| trail.is_multi_region_trail = false);

@@ -57,6 +57,8 @@ pub(crate) struct LogsFollower {
     waiting: Option<Instant>,
     /// When the position was looked at last.
     looked: Instant,
+    /// Since when it tries to send, milliseconds since the epoch.
+    began_ms: u64,
 }
 
 /// Where sending goes on, as a sequence number; `None` when there is nothing to do.
@@ -81,6 +83,7 @@ impl LogsFollower {
         state.finished_ms = None;
         LogsFollower {
             name: format!("logs/{}", trail.name),
+            began_ms: (tools.now_ms)(),
             arn,
             tap: tools.feeds.tap(&trail),
             scope: Scope::of(&trail),
@@ -213,7 +216,8 @@ impl LogsFollower {
     async fn refused(&mut self, error: &CallError, now_ms: u64) -> Result<(), FollowError> {
         self.tools.metrics.log_call_failed();
         let newest_ms = self.outbox.front().map_or(now_ms, |put| put.newest_ms);
-        if now_ms.saturating_sub(newest_ms) > REDELIVERY_MS {
+        // What lay here while nobody ran was not tried yet.
+        if now_ms.saturating_sub(newest_ms.max(self.began_ms)) > REDELIVERY_MS {
             let events = self.outbox.front().map_or(0, |put| put.events.len());
             self.tools.metrics.log_events("given_up", events);
             tracing::error!(trail = self.arn, events, %error, "gave up events that no log group took for 30 days");

@@ -3,9 +3,11 @@
 use super::logs::{LogsFollower, LogsTools, logs_resume_at};
 use crate::off_thread::off_thread;
 use crate::period;
+use futures_util::FutureExt;
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
 use registry::{Trail, Versioned, Watch};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -35,8 +37,8 @@ struct Running {
     resting: Option<u64>,
 }
 
-/// A follower's loop that ended.
-type Ended = (String, Result<LogsFollower, JournalError>);
+/// A follower's loop that ended; `None` if it panicked.
+type Ended = (String, Option<Result<LogsFollower, JournalError>>);
 
 impl LogsDelivery {
     /// Starts; needs a tokio runtime. Trails that come, change or go are followed from then on.
@@ -49,6 +51,7 @@ impl LogsDelivery {
             journal: journal.clone(),
             follow: FollowOptions { drain: DRAIN.min(follow.drain), ..follow },
             loops: JoinSet::new(),
+            unfinished: BTreeSet::new(),
         };
         supervisor.reconcile();
         let (stop, stopped) = watch::channel(false);
@@ -84,6 +87,8 @@ struct Supervisor {
     journal: Journal,
     follow: FollowOptions,
     loops: JoinSet<Ended>,
+    /// By ARN, the trails whose loops have not been seen to end.
+    unfinished: BTreeSet<String>,
 }
 
 impl Supervisor {
@@ -139,7 +144,9 @@ impl Supervisor {
         running.retain(|arn, one| one.handle.status().running || has_group(arn, one.trail_created_ms).is_some());
         for (arn, trail) in trails {
             let state = self.tools.states.get(&arn);
-            if !running.contains_key(&arn) && logs_resume_at(&trail, state.as_deref()).is_some() {
+            // One that has ended and is not seen off yet would take its successor away.
+            let is_free = !running.contains_key(&arn) && !self.unfinished.contains(&arn);
+            if is_free && logs_resume_at(&trail, state.as_deref()).is_some() {
                 running.insert(arn.clone(), self.spawn(arn, trail));
             }
         }
@@ -153,7 +160,8 @@ impl Supervisor {
             let _ = kept.await;
         };
         let (handle, follow) = journal::follow(&self.journal, follower, self.follow, shutdown);
-        self.loops.spawn(async move { (arn, follow.await) });
+        self.unfinished.insert(arn.clone());
+        self.loops.spawn(async move { (arn, AssertUnwindSafe(follow).catch_unwind().await.ok()) });
         Running { trail_created_ms, handle, keep: Some(keep), resting: None }
     }
 
@@ -162,14 +170,22 @@ impl Supervisor {
         let (arn, result) = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::error!(%error, "a trail's delivery to its log group ended badly");
+                tracing::error!(%error, "a trail's delivery to its log group was broken off");
                 return;
             }
         };
+        self.unfinished.remove(&arn);
         let follower = match result {
-            Ok(follower) => follower,
-            Err(error) => {
+            Some(Ok(follower)) => follower,
+            Some(Err(error)) => {
                 tracing::error!(trail = arn, %error, "delivery of the trail to its log group stopped");
+                return;
+            }
+            None => {
+                tracing::error!(
+                    trail = arn,
+                    "delivery of the trail to its log group panicked and stands until the next start"
+                );
                 return;
             }
         };
