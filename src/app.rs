@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use trail::transparency::{Transparency, TransparencyOptions};
-use trail::{Delivery, DeliveryOptions, SigningKeys};
+use trail::{Delivery, DeliveryOptions, Home, SigningKeys};
 
 /// How long calls in flight may take after SIGTERM.
 const EDGE_GRACE: Duration = Duration::from_secs(30);
@@ -126,6 +126,7 @@ impl App {
             &registry,
             Arc::new(buckets.clone()),
             DeliveryOptions {
+                home: Home { account_id: config.account.clone(), region: config.region.clone() },
                 interval: config.delivery_interval,
                 digest_interval: config.digest_interval,
                 keys: keys_of_logs,

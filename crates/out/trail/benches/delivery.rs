@@ -22,7 +22,9 @@ use flate2::{Compression, GzBuilder};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use journal::{FollowOptions, Journal};
-use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys};
+use opentrail_trail::{
+    BucketError, Delivery, DeliveryOptions, Home, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys,
+};
 use registry::{Expected, Registry, Trail};
 use serde_json::value::RawValue;
 use std::io::Write;
@@ -189,6 +191,7 @@ async fn deliver(events: &[Event], digested: bool) -> (Duration, usize) {
     let (count, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let bucket = Arc::new(Files { folder: folder.path().to_owned(), count, bytes });
     let options = DeliveryOptions {
+        home: Home { account_id: "111122223333".to_owned(), region: "eu-west-1".to_owned() },
         transparency: None,
         interval: Duration::from_secs(3600),
         digest_interval: Duration::from_secs(3600),

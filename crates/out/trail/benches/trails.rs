@@ -16,7 +16,9 @@ use bytes::Bytes;
 use event::{AdvancedEventSelector, Event, FieldSelector, Operators, SelectorField, Selectors};
 use futures_util::future::BoxFuture;
 use journal::{FollowOptions, Journal};
-use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys};
+use opentrail_trail::{
+    BucketError, Delivery, DeliveryOptions, Home, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys,
+};
 use registry::{Expected, Registry, Trail};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -106,6 +108,7 @@ async fn run(trails: usize, events: &[Event]) -> f64 {
     }
     let sink = Arc::new(Sink::default());
     let options = DeliveryOptions {
+        home: Home { account_id: "111122223333".to_owned(), region: "eu-west-1".to_owned() },
         transparency: None,
         interval: Duration::from_secs(1),
         digest_interval: Duration::from_secs(3600),

@@ -7,7 +7,7 @@ use crate::off_thread::off_thread;
 use crate::router::{Feeds, Look, Tap, Turn};
 use crate::scope::Scope;
 use crate::transparency::{self, Transparency};
-use crate::{BucketError, LogBucket, ObjectHeaders, period};
+use crate::{BucketError, Home, LogBucket, ObjectHeaders, period};
 use journal::{Ahead, Entry, Flush, FollowError, Follower, Reading, Seq};
 use registry::{DeliveryState, Documents, Expected, PendingCut, RegistryError, Trail, Version, Versioned};
 use std::collections::VecDeque;
@@ -31,6 +31,7 @@ const TURN_BYTES: usize = 1 << 20;
 /// What a follower works with.
 #[derive(Clone)]
 pub(crate) struct Tools {
+    pub(crate) home: Home,
     pub(crate) trails: Documents<Trail>,
     pub(crate) states: Documents<DeliveryState>,
     pub(crate) feeds: Feeds,
@@ -120,7 +121,7 @@ impl TrailFollower {
         let digester = Digester::new(tools.digests.clone(), &trail);
         let is_logged = tools.transparency.is_some();
         TrailFollower {
-            name: format!("trail/{}", trail.name),
+            name: tools.home.follower_name("trail", &trail),
             began_ms: (tools.now_ms)(),
             arn,
             tap,

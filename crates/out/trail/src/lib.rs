@@ -58,6 +58,7 @@ pub use follower::NowMs;
 pub use keys::{KeyError, SigningKeys, fingerprint};
 pub use kms::{Key, KmsEndpoint, KmsError};
 pub use logfile::{Finished, LogFile};
+pub use name::Home;
 pub use notify::{
     CallError, LogGroup, LogGroups, LogsEndpoint, Nobody, NotifyMetrics, NotifyOptions, SnsEndpoint, Topics,
     VALIDATION_MESSAGE, log_stream_name,

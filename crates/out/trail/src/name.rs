@@ -37,6 +37,31 @@ impl Kind {
     }
 }
 
+/// The account and Region of this house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// 12 digits.
+    pub account_id: String,
+    /// The Region of the default trail.
+    pub region: String,
+}
+
+impl Home {
+    /// What a trail's follower is called in metrics, health and logs: `KIND/NAME`. Between the two stands what tells the trail
+    /// from those of the house that may have the same name: its Region where that is another, its account where it is a
+    /// member's of the organization.
+    pub(crate) fn follower_name(&self, kind: &str, trail: &Trail) -> String {
+        let Trail { account_id, home_region, name, .. } = trail;
+        if *account_id != self.account_id {
+            format!("{kind}/{account_id}/{home_region}/{name}")
+        } else if *home_region != self.region {
+            format!("{kind}/{home_region}/{name}")
+        } else {
+            format!("{kind}/{name}")
+        }
+    }
+}
+
 /// Key of a log file:
 /// `[prefix/]AWSLogs/[o-ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_SUFFIX.json.gz`.
 /// Twice `CloudTrail-NetworkActivity` stands in the place of `CloudTrail` for files of that kind.
@@ -149,6 +174,15 @@ mod tests {
 
     fn chain<'a>(prefix: Option<&'a str>, account: &'a str, region: &'a str) -> ChainName<'a> {
         ChainName { prefix, organization: None, account, region, trail: "main", home_region: "eu-west-1" }
+    }
+
+    #[test]
+    fn followers_of_trails_of_one_name_have_names_of_their_own() {
+        let home = Home { account_id: "111122223333".to_owned(), region: "eu-west-1".to_owned() };
+        let name = |region: &str, account: &str| home.follower_name("trail", &Trail::new(region, account, "t", "b", 0));
+        assert_eq!(name("eu-west-1", "111122223333"), "trail/t");
+        assert_eq!(name("us-east-1", "111122223333"), "trail/us-east-1/t");
+        assert_eq!(name("eu-west-1", "444455556666"), "trail/444455556666/eu-west-1/t");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::follower::{Tools, TrailFollower};
 use crate::notify::{LogsDelivery, LogsTools, Notifier, NotifyOptions, NotifyTools};
 use crate::router::{Feeds, Router};
 use crate::transparency::Transparency;
-use crate::{LogBucket, NowMs, SigningKeys, period};
+use crate::{Home, LogBucket, NowMs, SigningKeys, period};
 use futures_util::FutureExt;
 use journal::{FollowOptions, FollowerHandle, FollowerStatus, Journal, JournalError, Seq};
 use registry::{
@@ -21,6 +21,8 @@ use tokio::task::{JoinHandle, JoinSet};
 /// How log files are delivered.
 #[derive(Clone)]
 pub struct DeliveryOptions {
+    /// Whose house it is.
+    pub home: Home,
     /// How long the first event of a file waits for others. CloudTrail: about five minutes.
     pub interval: Duration,
     /// The length of a digest's window, at least a second. CloudTrail: an hour.
@@ -108,6 +110,7 @@ impl Delivery {
         let NotifyOptions { topics, log_groups, metrics } = options.notify;
         let notify = NotifyTools::new(registry, topics, metrics.clone(), Arc::clone(&options.now_ms))?;
         let logs = LogsTools {
+            home: options.home.clone(),
             trails: trails.clone(),
             states: registry.documents()?,
             feeds: feeds.clone(),
@@ -116,6 +119,7 @@ impl Delivery {
             now_ms: Arc::clone(&options.now_ms),
         };
         let tools = Tools {
+            home: options.home,
             trails,
             states,
             feeds,

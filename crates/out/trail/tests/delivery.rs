@@ -6,7 +6,9 @@ use event::Event;
 use flate2::read::GzDecoder;
 use futures_util::future::BoxFuture;
 use journal::{Clock, FollowOptions, Journal, Seq};
-use opentrail_trail::{BucketError, Delivery, DeliveryOptions, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys};
+use opentrail_trail::{
+    BucketError, Delivery, DeliveryOptions, Home, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys,
+};
 use registry::{DeliveryState, Expected, Registry, RegistryError, Trail};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -78,6 +80,7 @@ impl House {
         let follow = FollowOptions { drain: Duration::from_secs(1), ..FollowOptions::default() };
         let keys = SigningKeys::open(&registry, &self.folder.path().join("digest.key")).unwrap();
         let options = DeliveryOptions {
+            home: Home { account_id: "111122223333".to_owned(), region: "eu-west-1".to_owned() },
             transparency: None,
             interval,
             digest_interval: Duration::from_secs(3600),

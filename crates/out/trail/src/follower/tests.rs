@@ -117,6 +117,7 @@ impl House {
         let hour = Duration::from_secs(3600);
         let trails = self.registry.documents().unwrap();
         let tools = Tools {
+            home: crate::Home { account_id: "111122223333".to_owned(), region: "eu-west-1".to_owned() },
             feeds,
             trails,
             states: self.registry.documents().unwrap(),

@@ -6,7 +6,7 @@ use super::{CallError, LogGroups, NotifyMetrics};
 use crate::off_thread::off_thread;
 use crate::router::{Feeds, Look, Tap};
 use crate::scope::Scope;
-use crate::{NowMs, period};
+use crate::{Home, NowMs, period};
 use journal::{Ahead, Entry, Flush, FollowError, Follower, Reading, Seq};
 use registry::{Documents, Expected, LogsState, RegistryError, Trail, Versioned};
 use std::collections::VecDeque;
@@ -23,6 +23,7 @@ const POSITION_EVERY: Duration = Duration::from_secs(300);
 /// What a follower works with.
 #[derive(Clone)]
 pub(crate) struct LogsTools {
+    pub(crate) home: Home,
     pub(crate) trails: Documents<Trail>,
     pub(crate) states: Documents<LogsState>,
     pub(crate) feeds: Feeds,
@@ -82,7 +83,7 @@ impl LogsFollower {
         state.next = logs_resume_at(&trail, Some(&state)).unwrap_or(state.next).max(journal_start);
         state.finished_ms = None;
         LogsFollower {
-            name: format!("logs/{}", trail.name),
+            name: tools.home.follower_name("logs", &trail),
             began_ms: (tools.now_ms)(),
             arn,
             tap: tools.feeds.tap(&trail),

@@ -127,6 +127,7 @@ impl House {
         let metrics = NotifyMetrics::default();
         let clock = Arc::clone(&self.clock);
         let tools = LogsTools {
+            home: crate::Home { account_id: "111122223333".to_owned(), region: "eu-west-1".to_owned() },
             trails,
             states: registry.documents().unwrap(),
             feeds,

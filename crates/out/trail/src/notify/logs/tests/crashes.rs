@@ -69,6 +69,7 @@ fn follower(registry: &Registry, groups: &Arc<Faulty>) -> LogsFollower {
     let trails: Documents<Trail> = registry.documents().unwrap();
     let trail = trails.get(&trail().arn()).unwrap();
     let tools = LogsTools {
+        home: crate::Home { account_id: "111122223333".to_owned(), region: "eu-west-1".to_owned() },
         feeds: Feeds::new(trails.clone(), Seq(0), Arc::new(|| 0)),
         trails,
         states: registry.documents().unwrap(),
