@@ -1,6 +1,6 @@
 //! The digests of one trail: the I/O between rounds and objects.
 //!
-//! A round is saved before its first digest is written and cleared after its last. Digests never hold up log files:
+//! A round is saved before its first digest is written and cleared after its last. Digests do not hold up log files:
 //! what cannot be written is tried again later, and the error is told in GetTrailStatus.
 
 use crate::digest::{compress, sha256_hex};

@@ -6,7 +6,7 @@
 //!
 //! What decides is pure: `walk` goes from digest to digest, `check` looks at one file, `tail` at what is not there.
 //! `run` leads: `fetch` reads many files at once, each streamed, and `ledger` counts and tells the verdicts in the order of
-//! the chain, so that memory stays flat however large the archive is.
+//! the chain, so that memory stays flat however large its files are.
 //! Behind [`Archive`] are a folder and S3.
 
 mod archive;
