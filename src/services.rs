@@ -1,6 +1,7 @@
 //! The services in the house: each call that is answered here to the room that answers it.
 
 use crate::config::Auth;
+use aws::recognise::form_action;
 use aws::{Catalog, CredentialKind};
 use bytes::Bytes;
 use capture::{Answer, Body, BoxError, Identities, Local, LocalCall, Reason};
@@ -69,11 +70,15 @@ impl Collected<'_> {
 }
 
 impl House {
-    async fn answer(&self, call: LocalCall) -> Response<Body> {
+    async fn answer(&self, mut call: LocalCall) -> Response<Body> {
         let info = call.opened.and_then(|opened| opened.service()).and_then(|id| Catalog::embedded().info(id));
         let service = info.map_or("s3", |info| info.name());
         match (service, &self.s3) {
-            ("s3", Some(s3)) => s3.call(call.request).await,
+            ("s3", Some(s3)) => {
+                let operation = call.opened.and_then(|opened| opened.operation());
+                call.request.extensions_mut().insert(s3::Named(operation.map(|operation| operation.name())));
+                s3.call(call.request).await
+            }
             _ => self.answer_collected(call, service).await,
         }
     }
@@ -146,7 +151,7 @@ impl House {
 
     fn query(&self, call: &Collected<'_>, service: QueryService) -> Response<Body> {
         let query = call.parts.uri.query().unwrap_or_default();
-        let action = action_of(&call.body).or_else(|| action_of(query.as_bytes()));
+        let action = form_action(&call.body).or_else(|| form_action(query.as_bytes()));
         tracing::debug!(service = call.service, action = action.as_deref(), "query call");
         whole(serve::sts::answer(&QueryCall {
             service,
@@ -235,13 +240,6 @@ fn now() -> EventTime {
 /// `Limited` can prove.
 fn collect(body: Body) -> BoxFuture<'static, Result<Bytes, BoxError>> {
     Box::pin(Limited::new(body, CloudTrail::MAX_BODY_BYTES).collect().map_ok(|collected| collected.to_bytes()))
-}
-
-/// `Action` of a query-protocol form. Operation names need no percent-decoding.
-fn action_of(form: &[u8]) -> Option<String> {
-    aws::Pairs::new(form)
-        .find(|(name, _)| *name == b"Action")
-        .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
 }
 
 /// An error in the protocol of the call; `reason` keeps it from being recorded.

@@ -349,9 +349,12 @@ fn part<'a>(text: &Cow<'a, str>, range: std::ops::Range<usize>) -> Option<Cow<'a
     }
 }
 
-/// Printable ASCII and not empty: anything else is not a key, a Region or a service.
+/// The longest key, Region or service: IAM's keys have at most 128 characters.
+const WORD_MAX: usize = 128;
+
+/// Printable ASCII, not empty and not endless: anything else is not a key, a Region or a service.
 fn usable(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
+    ((1..=WORD_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())).then_some(text)
 }
 
 #[cfg(test)]

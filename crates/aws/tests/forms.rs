@@ -97,6 +97,32 @@ fn targets_beat_the_scope_and_may_be_shortened() {
 }
 
 #[test]
+fn an_object_that_is_read_is_no_answer_of_the_service_that_its_reader_names() {
+    let name = |line: &str, headers: &[(&str, &str)]| find(line, headers, "").map(|found| found.name);
+    let action = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15";
+    assert_eq!(name(&format!("GET /public/obj?{action}"), &[]).as_deref(), Some("s3:GetObject"));
+    assert_eq!(name(&format!("GET /?{action}"), &[]).as_deref(), Some("sts:AssumeRoleWithWebIdentity"));
+    let target = ("x-amz-target", "AWSCognitoIdentityService.GetCredentialsForIdentity");
+    assert_eq!(name("GET /public/obj.json", &[target]).as_deref(), Some("s3:GetObject"));
+    assert_eq!(name("POST /", &[target]).as_deref(), Some("cognito-identity:GetCredentialsForIdentity"));
+    let queue = "GET /123456789012/q?Action=ReceiveMessage&Version=2012-11-05";
+    assert_eq!(name(queue, &[]).as_deref(), Some("sqs:ReceiveMessage"));
+    let (authorization, value) = scope("iam");
+    let browser = ("content-type", "multipart/form-data; boundary=x");
+    assert_eq!(name("POST /?Action=ListUsers&Version=2010-05-08", &[browser, (authorization, &value)]), None);
+}
+
+#[test]
+fn what_a_form_names_counts_before_its_head() {
+    let (name, value) = scope("sqs");
+    let headers = [FORM, (name, &value), ("x-amz-target", "AmazonSQS.ListQueues")];
+    let found = |body: &str| find("POST /", &headers, body).map(|found| found.name);
+    assert_eq!(found("Action=DeleteQueue&Version=2012-11-05").as_deref(), Some("sqs:DeleteQueue"));
+    // What `curl -d` calls a form is often none.
+    assert_eq!(found("{}").as_deref(), Some("sqs:ListQueues"));
+}
+
+#[test]
 fn labels_are_cut_out_of_the_path_as_they_were_sent() {
     let (name, value) = scope("lambda");
     let headers = [(name, value.as_bytes())];

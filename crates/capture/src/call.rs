@@ -91,10 +91,14 @@ impl Call {
         catalog: &'static Catalog,
         opened: &Opened,
         request: &Request<'_>,
-        body: &[u8],
+        (body, whole): (&[u8], bool),
     ) -> Result<Call, Reason> {
         if let Some(call) = opened.call {
             return Ok(call);
+        }
+        // What was not read of a form may name another operation than the query string does.
+        if is_form(request) && !whole && recognise::form_action(body).is_none() {
+            return Err(Reason::UnknownOperation);
         }
         if let Some(call) = opened.service.filter(|_| opened.only_service).and_then(|service| by_action(service, body))
         {
@@ -156,7 +160,7 @@ impl Call {
 pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
     // A form names its operation in the body: the head alone cannot tell.
     let may_be = || head.query.is_empty() || recognise::form_action(head.query.as_bytes()).is_some();
-    let in_body = is_form(head) && !head.headers.has("x-amz-target") && may_be();
+    let in_body = is_form(head) && may_be();
     let found = if in_body { None } else { recognised(catalog, head, &[]) };
     let found = found.and_then(|found| {
         let service = catalog.service(found.service).ok()?;

@@ -84,7 +84,7 @@ impl Record<'_> {
         // Of a request that was given up nobody knows how it would have ended.
         let given_up = exchange.failure == Some(Failure::ClientGone);
         let (raw_body, whole) = content_decoded(kept.bytes, kept.is_whole() && !given_up, encoding);
-        let call = Call::identify(recorder.catalog, opened, request, &raw_body)?;
+        let call = Call::identify(recorder.catalog, opened, request, (&raw_body, whole))?;
         let call = if call.is_s3() { call.about(s3::Address::of(&call, request).bucket.as_deref()) } else { call };
         let needs_body = opened.request_body.limit() > 0;
         let form = form_with_query(&call, request, &raw_body);
@@ -118,7 +118,7 @@ impl Record<'_> {
         };
         let failed = error::of(&call, exchange, &answer);
         let credential = aws::credential(request).or_else(|| aws::form_credential(request, &raw_body));
-        let caller = who::caller(recorder, &call, credential.as_ref(), exchange.completed, &body, &answer);
+        let caller = who::caller(recorder, &call, request, credential.as_ref(), exchange.completed, &body, &answer);
         let refused = failed.as_ref().is_some_and(|failed| failed.unauthenticated);
         let unknown;
         let identity = match (caller.identity(), refused) {
@@ -443,11 +443,11 @@ fn who_and_what(caller: &Identity, exchange: &Exchange<'_>, source: &str, name: 
 
 /// `userAgent`, which S3 writes in brackets.
 fn agent(exchange: &Exchange<'_>, in_brackets: bool, out: &mut Json) {
-    if let Some(agent) = exchange.request.headers.get("user-agent") {
+    if let Some(agent) = exchange.request.headers.get_bytes("user-agent").map(String::from_utf8_lossy) {
         if in_brackets {
             out.text_member("userAgent", limits::text(&format!("[{agent}]")));
         } else {
-            out.text_member("userAgent", limits::text(agent));
+            out.text_member("userAgent", limits::text(&agent));
         }
     }
 }
@@ -536,6 +536,12 @@ fn region<'e>(
     region_of(recorder, &exchange.request, credential)
 }
 
+/// Whether a text may be the name of a Region: of AWS, or of a store that names its own. A set of Regions (SigV4a) is none.
+fn is_region(text: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(usual)
+}
+
 /// The Region that a request says by itself, or the house's.
 fn region_of<'e>(
     recorder: &'e Recorder,
@@ -544,7 +550,7 @@ fn region_of<'e>(
 ) -> Cow<'e, str> {
     let named = credential.map(|credential| credential.region.clone());
     named
-        .filter(|region| !region.is_empty() && !region.contains(['*', ',']))
+        .filter(|region| is_region(region))
         .or_else(|| aws::recognise::region(request).map(Cow::Borrowed))
         .unwrap_or(Cow::Borrowed(&recorder.config.region))
 }

@@ -5,7 +5,7 @@ pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod xml;
 
-use flate2::bufread::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use std::borrow::Cow;
 use std::io::Read;
 
@@ -13,18 +13,24 @@ use std::io::Read;
 const MAX_INFLATED: u64 = 1 << 20;
 
 /// Undoes `Content-Encoding: gzip` (request compression, gzip answers). The second value says whether the whole body
-/// is there. A body of another encoding, or broken, is given back empty and not whole.
+/// is there. A text that is not encoded, though its head says so, is taken as it is, as services take it that do not look at
+/// the head; what is no text is given back empty and not whole.
 pub(crate) fn content_decoded<'a>(body: &'a [u8], whole: bool, encoding: Option<&str>) -> (Cow<'a, [u8]>, bool) {
     let encoding = encoding.map(str::trim).unwrap_or_default();
     if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") || encoding.eq_ignore_ascii_case("aws-chunked")
     {
         return (Cow::Borrowed(body), whole);
     }
-    if !encoding.eq_ignore_ascii_case("gzip") {
-        return (Cow::Borrowed(&[]), false);
+    let is_gzip = encoding.eq_ignore_ascii_case("gzip") && body.starts_with(&[0x1f, 0x8b]);
+    if !is_gzip {
+        return if std::str::from_utf8(body).is_ok() {
+            (Cow::Borrowed(body), whole)
+        } else {
+            (Cow::Borrowed(&[]), false)
+        };
     }
     let mut inflated = Vec::with_capacity(body.len().saturating_mul(4).min(MAX_INFLATED as usize));
-    let complete = GzDecoder::new(body).take(MAX_INFLATED).read_to_end(&mut inflated).is_ok();
+    let complete = MultiGzDecoder::new(body).take(MAX_INFLATED).read_to_end(&mut inflated).is_ok();
     let whole = whole && complete && (inflated.len() as u64) < MAX_INFLATED;
     (Cow::Owned(inflated), whole)
 }
@@ -53,7 +59,11 @@ mod tests {
     fn what_is_cut_off_or_foreign_is_not_whole() {
         let packed = gzip(b"some longer text, some longer text, some longer text");
         assert!(!content_decoded(&packed[..packed.len() / 2], true, Some("gzip")).1);
-        assert_eq!(content_decoded(b"??", true, Some("br")), (Cow::Borrowed(&b""[..]), false));
+        assert_eq!(content_decoded(b"a=b", true, Some("br")), (Cow::Borrowed(&b"a=b"[..]), true));
+        assert_eq!(content_decoded(b"\xff?", true, Some("br")), (Cow::Borrowed(&b""[..]), false));
+        assert_eq!(content_decoded(b"a=b", true, Some("gzip")), (Cow::Borrowed(&b"a=b"[..]), true));
+        let twice = [gzip(b"UserName=b"), gzip(b"ob")].concat();
+        assert_eq!(content_decoded(&twice, true, Some("gzip")), (Cow::Borrowed(&b"UserName=bob"[..]), true));
         assert_eq!(content_decoded(b"ab", false, None), (Cow::Borrowed(&b"ab"[..]), false));
     }
 }

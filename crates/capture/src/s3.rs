@@ -152,12 +152,12 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
             && (!member.is_sensitive() || name.eq_ignore_ascii_case(KMS_KEY))
             && !UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name))
             && !name.to_ascii_lowercase().ends_with("-customer-key");
-        if let Some(value) = headers.get(name).filter(|_| shown) {
+        if let Some(value) = headers.get_bytes(name).map(String::from_utf8_lossy).filter(|_| shown) {
             let name = name.to_ascii_lowercase();
             let addressed = grantees == Grantees::Hidden
                 && name.starts_with("x-amz-grant-")
                 && value.to_ascii_lowercase().contains("emailaddress");
-            out.text_member(&name, if addressed { HIDDEN } else { value });
+            out.text_member(&name, if addressed { HIDDEN } else { &value });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::params::{Body, result_of};
 use crate::recorder::Recorder;
 use crate::tree::NodeRef;
 use crate::write::Json;
-use aws::{Credential, CredentialKind};
+use aws::{Credential, CredentialKind, Request};
 use event::{EventTime, Identity, IdentityType};
 use std::sync::Arc;
 
@@ -51,6 +51,7 @@ impl Caller {
 pub(crate) fn caller(
     recorder: &Recorder,
     call: &Call,
+    request: &Request<'_>,
     credential: Option<&Credential<'_>>,
     at: EventTime,
     body: &Body<'_>,
@@ -71,6 +72,8 @@ pub(crate) fn caller(
             Some(principal) => Caller::Known(principal),
             None => Caller::Stated(Box::new(unknown(recorder, Some(&credential.access_key_id)))),
         },
+        // A signature that cannot be read is somebody's.
+        None if is_signed(request) => Caller::Stated(Box::new(unknown(recorder, None))),
         None if call.service.name() == "s3" && call.data.is_some() => Caller::Stated(Box::new(Identity::anonymous())),
         None if call.operation.is_unsigned() => Caller::Stated(Box::new(Identity {
             principal_id: Some("Anonymous".to_owned()),
@@ -78,6 +81,11 @@ pub(crate) fn caller(
         })),
         None => Caller::Nobody,
     }
+}
+
+/// Whether a request says that it is signed, readably or not.
+fn is_signed(request: &Request<'_>) -> bool {
+    request.headers.has("authorization") || request.has_query("X-Amz-Credential") || request.has_query("AWSAccessKeyId")
 }
 
 /// An identity of which nothing is known but its key, if that.

@@ -4,6 +4,7 @@
 
 mod scene;
 
+use opentrail_capture::{Reason, Verdict};
 use scene::{ACCOUNT, Scene, recorder};
 use serde_json::{Value, json};
 
@@ -136,6 +137,36 @@ fn a_query_call_signed_in_its_body_is_its_signers() {
     let record = scene.header("content-type", "application/x-www-form-urlencoded").body(form).record(&recorder());
     assert_eq!(at(&record, "/userIdentity/accessKeyId"), "AKIABODY");
     assert_eq!(at(&record, "/requestParameters"), &json!({"userName":"bob"}));
+}
+
+#[test]
+fn what_was_not_read_of_a_form_is_not_guessed_from_its_query_string() {
+    let played = |body_total: u64| {
+        let scene = Scene::signed("POST", "/?Action=ListUsers&Version=2010-05-08", "iam");
+        let form = scene.header("content-type", "application/x-www-form-urlencoded").body("x=1");
+        Scene { body_total: Some(body_total), ..form }.play(&recorder())
+    };
+    assert!(matches!(played(3), Verdict::Record(_)));
+    // Behind what was kept, `Action=DeleteUser` may stand.
+    assert!(matches!(played(2_000_000), Verdict::Unrecorded(Reason::UnknownOperation)));
+}
+
+#[test]
+fn bytes_that_are_no_text_hide_no_header() {
+    let latin = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+    let mut scene = Scene::signed("PUT", "/bucket?acl", "s3");
+    scene.headers.push(latin("user-agent", b"old\xe9"));
+    scene.headers.push(latin("x-amz-grant-read", b"id=\"\xe9\""));
+    let record = scene.record(&recorder());
+    assert_eq!(at(&record, "/userAgent"), "[old\u{fffd}]");
+    assert_eq!(at(&record, "/requestParameters/x-amz-grant-read"), "id=\"\u{fffd}\"");
+}
+
+#[test]
+fn a_signature_that_cannot_be_read_is_not_told_as_nobodys() {
+    let scene = Scene::unsigned("GET", "/bucket/key").header("authorization", "AWS4-HMAC-SHA256 Credential=A\"/x");
+    assert_eq!(at(&scene.record(&recorder()), "/userIdentity/type"), "Unknown");
+    assert_eq!(at(&Scene::unsigned("GET", "/bucket/key").record(&recorder()), "/userIdentity/accountId"), "ANONYMOUS_PRINCIPAL");
 }
 
 #[test]

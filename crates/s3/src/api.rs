@@ -21,7 +21,7 @@ mod reading;
 mod receive;
 mod uploads;
 
-pub use self::auth::{Auth, Check, Lookup, Refusal};
+pub use self::auth::{Auth, Check, Lookup, Named, Refusal};
 
 use std::sync::Arc;
 
@@ -72,12 +72,17 @@ impl S3Api {
         let mut builder = S3ServiceBuilder::new(operations);
         builder.set_host(host::Host::new(&settings.domains));
         let host = Arc::new(host::Host::new(&settings.domains));
+        builder.set_access(auth::Access { asks_for_signature: matches!(auth, Auth::Verify(..)) });
+        // s3s asks who may do what only where it knows how to look for a signature.
         let check = match auth {
             Auth::Verify(lookup, check) => {
                 builder.set_auth(auth::Verifier(lookup));
                 Some(check)
             }
-            Auth::Trust => None,
+            Auth::Trust => {
+                builder.set_auth(auth::Stranger);
+                None
+            }
         };
         S3Api { service: builder.build(), store, host, settings, check }
     }

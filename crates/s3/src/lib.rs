@@ -29,7 +29,7 @@ mod object;
 mod store;
 mod sweep;
 
-pub use api::{Auth, Check, Lookup, Refusal, RequestBody, ResponseBody, S3Api, Settings};
+pub use api::{Auth, Check, Lookup, Named, Refusal, RequestBody, ResponseBody, S3Api, Settings};
 pub use checksum::{Algorithm, Checksum, ChecksumKind};
 pub use error::{Result, StoreError};
 pub use list::{ListQuery, Page};

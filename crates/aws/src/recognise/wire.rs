@@ -26,17 +26,38 @@ impl<'r> Wire<'r> {
         if let Some((prefix, operation)) = cbor(request) {
             return Wire::Cbor { prefix, operation };
         }
+        let is_post = request.method == "POST";
+        // Where several name one, the form is what the call is about.
+        if is_post
+            && is_form(request)
+            && let Some(named) = action(form)
+        {
+            return named;
+        }
         let target = request.headers.get("x-amz-target").and_then(|target| target.rsplit_once('.'));
-        if let Some((prefix, operation)) = target {
+        if let Some((prefix, operation)) = target.filter(|_| is_post) {
             return Wire::Json { prefix, operation };
         }
-        let in_query = || action(request.query.as_bytes());
-        if request.method == "POST" && is_form(request) {
-            // Where both name one, the form is what the call is about.
-            return action(form).or_else(in_query).unwrap_or(Wire::UnreadForm);
+        match action(request.query.as_bytes()).filter(|_| may_name(request)) {
+            Some(named) => named,
+            None if is_post && is_form(request) => Wire::UnreadForm,
+            None => Wire::Route,
         }
-        in_query().unwrap_or(Wire::Route)
     }
+}
+
+/// Whether a query string may name the operation: at the root, or at a queue of SQS. Anywhere else it is a query string of
+/// REST, in which `Action` is any word: an object of S3 that is read with it would be taken for the answer of the service that
+/// its reader names. The fields of a browser's form may name another.
+fn may_name(request: &Request<'_>) -> bool {
+    let mut segments = request.path.trim_start_matches('/').split('/');
+    let account = segments.next().unwrap_or_default();
+    let is_queue = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && segments.count() == 1;
+    let is_multipart = request
+        .headers
+        .get("content-type")
+        .is_some_and(|kind| kind.trim_start().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")));
+    (request.path.trim_matches('/').is_empty() || is_queue) && !is_multipart
 }
 
 /// Whether the body is an `application/x-www-form-urlencoded` form.

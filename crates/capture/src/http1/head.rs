@@ -27,9 +27,16 @@ pub(crate) enum HeadError {
     /// Framing that two readers could understand differently (request smuggling, RFC 9112 section 11.2).
     #[error("ambiguous message length")]
     AmbiguousLength,
-    /// Two operations named at once: whoever reads only one of them does what the other does not see.
-    #[error("more than one X-Amz-Target")]
+    /// A target in none of the forms of RFC 9112, section 3.2, or one with a fragment, which some servers cut off.
+    #[error("a request target is a path, or a URL of the host that is called")]
     Target,
+    /// CONNECT, which makes a tunnel of the connection, or a method that is not in capitals, which some servers read as if
+    /// it were.
+    #[error("a method that calls nothing here")]
+    Method,
+    /// A head in which two readers could see different calls: what the one does, the other does not record.
+    #[error("two readers could understand the call differently")]
+    Ambiguous,
     /// No `Host` in HTTP/1.1, or two (RFC 9112, section 3.2).
     #[error("a request needs one Host")]
     Host,
@@ -70,12 +77,19 @@ impl RequestHead {
         let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
             return Err(HeadError::Malformed);
         };
+        if method == "CONNECT" || method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(HeadError::Method);
+        }
         let facts = Facts::of(request.headers)?;
         if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
             return Err(HeadError::Host);
         }
-        if facts.targets > 1 {
-            return Err(HeadError::Target);
+        let authority = authority(target, method)?;
+        if authority.is_some_and(|named| facts.host.is_some_and(|host| !named.eq_ignore_ascii_case(host))) {
+            return Err(HeadError::Host);
+        }
+        if is_ambiguous(target, request.headers) {
+            return Err(HeadError::Ambiguous);
         }
         let framing = match (facts.transfer_coding, facts.content_length) {
             _ if facts.identity_coding => return Err(HeadError::TransferCoding),
@@ -198,7 +212,7 @@ impl ResponseHead {
 
 /// What the headers say about framing and the connection.
 #[derive(Default)]
-struct Facts {
+struct Facts<'h> {
     content_length: Option<u64>,
     /// `Some(true)`: exactly `chunked`; `Some(false)`: anything else.
     transfer_coding: Option<bool>,
@@ -210,11 +224,11 @@ struct Facts {
     explicit_keep_alive: bool,
     expects_continue: bool,
     hosts: usize,
-    targets: usize,
+    host: Option<&'h [u8]>,
 }
 
-impl Facts {
-    fn of(headers: &[httparse::Header<'_>]) -> Result<Facts, HeadError> {
+impl<'h> Facts<'h> {
+    fn of(headers: &[httparse::Header<'h>]) -> Result<Facts<'h>, HeadError> {
         let mut facts = Facts::default();
         for header in headers {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
@@ -242,8 +256,10 @@ impl Facts {
                         facts.explicit_keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
                     }
                 }
-                4 if is("host") => facts.hosts += 1,
-                12 if is("x-amz-target") => facts.targets += 1,
+                4 if is("host") => {
+                    facts.hosts += 1;
+                    facts.host = Some(header.value);
+                }
                 6 if is("expect") => {
                     facts.expects_continue = header.value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
                 }
@@ -256,6 +272,68 @@ impl Facts {
     fn keep_alive(&self, minor_version: u8) -> bool {
         !self.close && (minor_version == 1 || self.explicit_keep_alive)
     }
+}
+
+/// The host that an absolute-form target names, which counts before the header (RFC 9112, section 3.2.2); `None` for a path.
+fn authority<'t>(target: &'t str, method: &str) -> Result<Option<&'t [u8]>, HeadError> {
+    if target.contains('#') {
+        return Err(HeadError::Target);
+    }
+    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
+        return Ok(None);
+    }
+    let scheme = ["http://", "https://"]
+        .into_iter()
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    let rest = scheme.and_then(|scheme| target.get(scheme.len()..)).ok_or(HeadError::Target)?;
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    if host.is_empty() || host.contains('@') { Err(HeadError::Target) } else { Ok(Some(host.as_bytes())) }
+}
+
+/// Headers that say which call it is, by whom, or in which form, and have one value.
+const DECIDING: [&str; 6] =
+    ["authorization", "content-type", "x-amz-copy-source", "x-amz-date", "x-amz-security-token", "x-amz-target"];
+
+/// Whether two readers could see different calls in a head: a header that decides has two values (one takes the first, the
+/// other the last), or bytes that are no text (one passes over it, the other reads Latin-1), or is to be taken off on the way
+/// (`Connection` names it, RFC 9110, section 7.6.1), or an operation is named in the query string and in `X-Amz-Target`.
+fn is_ambiguous(target: &str, headers: &[httparse::Header<'_>]) -> bool {
+    let mut first: [Option<&[u8]>; DECIDING.len()] = [None; DECIDING.len()];
+    let of = |name: &str| DECIDING.iter().position(|one| one.len() == name.len() && one.eq_ignore_ascii_case(name));
+    let is_aws = |name: &str| {
+        let start = |with: &str| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+        start("x-amz-") && !start("x-amz-meta-")
+    };
+    for header in headers {
+        let deciding = of(header.name);
+        if let Some(seen) = deciding.and_then(|at| first.get_mut(at))
+            && seen.replace(header.value).is_some_and(|before| before != header.value)
+        {
+            return true;
+        }
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        if !header.value.is_ascii()
+            && (deciding.is_some() || is_aws(header.name) || is("host") || is("content-encoding"))
+            && std::str::from_utf8(header.value).is_err()
+        {
+            return true;
+        }
+        let mut taken_off =
+            header.value.split(|&byte| byte == b',').filter_map(|token| std::str::from_utf8(token).ok());
+        if header.name.len() == 10
+            && is("connection")
+            && taken_off.any(|token| {
+                let token = token.trim();
+                let framing = ["host", "content-encoding", "content-length", "transfer-encoding"];
+                of(token).is_some() || is_aws(token) || framing.iter().any(|name| token.eq_ignore_ascii_case(name))
+            })
+        {
+            return true;
+        }
+    }
+    let is_targeted = first.last().is_some_and(Option::is_some);
+    let query = target.split_once('?').map(|(_, query)| query).filter(|_| is_targeted);
+    query.is_some_and(|query| aws::recognise::form_action(query.as_bytes()).is_some())
 }
 
 fn decimal(value: &[u8]) -> Option<u64> {
@@ -333,10 +411,67 @@ mod tests {
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", HeadError::TransferCoding),
             ("GET / HTTP/1.1\r\n\r\n", HeadError::Host),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", HeadError::Host),
-            ("POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: A.B\r\nx-amz-target: A.C\r\n\r\n", HeadError::Target),
             ("garbage\r\n\r\n", HeadError::Malformed),
         ] {
             assert_eq!(request(wire).map(|_| ()), Err(error), "{wire}");
+        }
+    }
+
+    #[test]
+    fn a_head_in_which_two_readers_could_see_two_calls_is_refused() {
+        let with = |headers: &str| request(&format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n"));
+        for headers in [
+            "X-Amz-Target: A.B\r\nx-amz-target: A.C\r\n",
+            "Authorization: AWS4-HMAC-SHA256 a\r\nAuthorization: AWS4-HMAC-SHA256 b\r\n",
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Type: text/xml\r\n",
+            "x-amz-copy-source: /a/b\r\nX-Amz-Copy-Source: /a/c\r\n",
+            "Connection: close, x-amz-target\r\nX-Amz-Target: A.B\r\n",
+            "Connection: Authorization\r\n",
+        ] {
+            assert_eq!(with(headers).map(|_| ()), Err(HeadError::Ambiguous), "{headers}");
+        }
+        let two = "POST /?%41ction=B&Version=1 HTTP/1.1\r\nHost: a\r\nX-Amz-Target: A.C\r\n\r\n";
+        assert_eq!(request(two).map(|_| ()), Err(HeadError::Ambiguous));
+        for header in ["x-amz-grant-read", "Authorization", "X-Amz-Target", "Content-Type"] {
+            let wire = [format!("PUT / HTTP/1.1\r\nHost: a\r\n{header}: ").as_bytes(), b"\xe9\r\n\r\n"].concat();
+            assert_eq!(RequestHead::parse(&wire).map(|_| ()), Err(HeadError::Ambiguous), "{header}");
+        }
+        // What decides nothing, and what is said twice alike, passes.
+        for headers in [
+            "Content-Type: text/xml\r\ncontent-type: text/xml\r\n",
+            "Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\n",
+            "x-amz-meta-name: a\r\nx-amz-meta-name: b\r\n",
+            "X-Amz-Target: A.B\r\n",
+        ] {
+            assert!(with(headers).unwrap().is_some(), "{headers}");
+        }
+        let latin = b"PUT /b/k HTTP/1.1\r\nHost: a\r\nx-amz-meta-name: \xe9\r\nUser-Agent: \xe9\r\n\r\n";
+        assert!(RequestHead::parse(latin).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_target_has_one_of_the_forms_of_http_and_a_method_its_capitals() {
+        let parse = |line: &str| request(&format!("{line} HTTP/1.1\r\nHost: h:1\r\n\r\n")).map(|head| head.is_some());
+        for line in [
+            "GET x:/b/k",
+            "GET http:/b/k",
+            "PUT /b/k#?acl",
+            "PUT b/k",
+            "GET ?acl",
+            "GET *",
+            "GET http://u@h:1/",
+            "GET http://",
+        ] {
+            assert_eq!(parse(line), Err(HeadError::Target), "{line}");
+        }
+        for line in ["GET http://other/b/k", "DELETE HTTPS://h/k"] {
+            assert_eq!(parse(line), Err(HeadError::Host), "{line}");
+        }
+        for line in ["CONNECT h:1", "delete /b/k", "Put /b/k"] {
+            assert_eq!(parse(line), Err(HeadError::Method), "{line}");
+        }
+        for line in ["GET /", "GET //b/k", "OPTIONS *", "GET http://h:1", "GET HTTP://H:1/b?x"] {
+            assert_eq!(parse(line), Ok(true), "{line}");
         }
     }
 

@@ -180,7 +180,7 @@ where
         let failure = match ended {
             Ended::Upgraded if would_carry_calls(head) => {
                 worker.recording.metrics.upstream_failed("upgraded");
-                tracing::warn!(upstream = %pool.upstream(), "upstream would speak HTTP/2 where nobody could read the calls");
+                tracing::warn!(upstream = %pool.upstream(), "upstream would switch to what nobody asked for, or to HTTP/2 where nobody could read the calls");
                 cut_by_reset = true;
                 Some(Failure::ResetMidBody)
             }
@@ -332,8 +332,8 @@ where
     loop {
         if !inbound.is_empty() {
             // A stray empty line before a request is to be passed over (RFC 9112, section 2.2).
-            while inbound.starts_with(b"\r\n") {
-                inbound.advance(2);
+            while let Some(line) = [&b"\r\n"[..], b"\n"].into_iter().find(|line| inbound.starts_with(line)) {
+                inbound.advance(line.len());
             }
             if let Some(head) = RequestHead::parse(inbound)? {
                 return Ok(Some(head));
@@ -428,14 +428,16 @@ fn is_idempotent(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS")
 }
 
-/// Whether the protocol that the client asks for carries calls like the one it stands in: HTTP/2 (RFC 7540, section 3.2).
-/// They would pass through a tunnel without a record.
+/// Whether a switch of protocols would let calls like the one that it answers pass through a tunnel without a record: the client
+/// asks for HTTP/2 (RFC 7540, section 3.2), for TLS around HTTP (RFC 2817), or for nothing at all, so that it goes on as before.
 fn would_carry_calls(head: &RequestHead) -> bool {
     let asked = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
-    asked.flat_map(|(_, value)| value.split(|byte| *byte == b',')).any(|protocol| {
-        let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
-        [&b"h2c"[..], b"h2", b"http"].iter().any(|http| name.eq_ignore_ascii_case(http))
-    })
+    let mut asked = asked.flat_map(|(_, value)| value.split(|byte| *byte == b',')).peekable();
+    asked.peek().is_none()
+        || asked.any(|protocol| {
+            let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
+            [&b"h2c"[..], b"h2", b"http", b"tls"].iter().any(|http| name.eq_ignore_ascii_case(http))
+        })
 }
 
 /// The answer to bytes that are no request.
@@ -444,9 +446,13 @@ fn bad_request(error: &HeadError) -> &'static [u8] {
         HeadError::TooLarge | HeadError::TooManyHeaders => {
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
-        HeadError::TransferCoding => b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        HeadError::Malformed | HeadError::AmbiguousLength | HeadError::Host | HeadError::Target => {
-            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        HeadError::TransferCoding | HeadError::Method => {
+            b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         }
+        HeadError::Malformed
+        | HeadError::AmbiguousLength
+        | HeadError::Ambiguous
+        | HeadError::Host
+        | HeadError::Target => b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     }
 }

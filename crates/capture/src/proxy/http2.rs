@@ -114,12 +114,24 @@ impl Drop for InFlight {
     }
 }
 
+/// Whether `:authority` and `Host` differ: two readers could see two calls (RFC 9113, section 8.3.1).
+fn names_two_hosts(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(http::header::HOST).map(http::HeaderValue::as_bytes);
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    host.zip(authority).is_some_and(|(host, authority)| !host.eq_ignore_ascii_case(authority))
+}
+
 /// Sends one stream's request through the HTTP/1.1 path.
 async fn carry(
     request: Request<Incoming>,
     peer: Peer,
     worker: Arc<Worker>,
 ) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError> {
+    if names_two_hosts(&request) {
+        worker.recording.metrics.bad_requests.inc();
+        let nothing = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        return Ok(Response::builder().status(StatusCode::BAD_REQUEST).body(nothing)?);
+    }
     let (ours, theirs) = pipe();
     tokio::spawn(async move {
         let idle = AtomicBool::new(false);

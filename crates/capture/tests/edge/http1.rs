@@ -277,6 +277,23 @@ fn no_calls_pass_through_a_tunnel_that_nobody_reads() {
 }
 
 #[test]
+fn a_switch_of_protocols_that_nobody_asked_for_opens_no_tunnel() {
+    let stage = Stage::playing(|wire, saw| {
+        head(wire);
+        say(wire, b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+        let (heard, _) = ending(wire);
+        saw(&String::from_utf8_lossy(&heard));
+    });
+    let house = House::before(stage.address, Plan::default());
+    let mut client = house.connect();
+    say(&mut client, &request("GET /bucket/key", "s3", &[], ""));
+    assert_eq!(ending(&mut client).1, "reset");
+    let _ = client.write_all(&request("DELETE /bucket/key", "s3", &[], ""));
+    assert_eq!(stage.saw(), "", "nothing behind the request");
+    assert_eq!(house.record("GetObject")["errorCode"], "InternalFailure");
+}
+
+#[test]
 fn an_operation_is_known_however_it_is_spelt_and_the_form_says_what_it_is() {
     let stage = Stage::playing(|wire, _| {
         while let asked = head(wire)

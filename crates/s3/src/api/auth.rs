@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue};
 use http::{Request, Uri};
 use http_body_util::BodyExt;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use zeroize::Zeroizing;
@@ -49,6 +50,44 @@ impl S3Auth for Verifier {
             Some(secret) => Ok(SecretKey::from(secret.as_str())),
             None => Err(s3_error!(InvalidAccessKeyId)),
         }
+    }
+}
+
+/// Knows no key: signatures are taken off before, and nobody asks for one.
+pub(super) struct Stranger;
+
+#[async_trait::async_trait]
+impl S3Auth for Stranger {
+    async fn get_secret_key(&self, _: &str) -> S3Result<SecretKey> {
+        Err(s3_error!(InvalidAccessKeyId))
+    }
+}
+
+/// What a request was taken for before it came here: the name of its operation in S3's model, `None` for no operation that is
+/// known. Among the extensions of a request it binds the store, whose library reads requests in its own way and passes over
+/// sub-resources that it does not know: a `DELETE` of an annotation would delete the object.
+#[derive(Clone, Copy, Debug)]
+pub struct Named(pub Option<&'static str>);
+
+/// Who may do what: all that is done has the name that the request was given, and whoever asks has signed where that is asked.
+pub(super) struct Access {
+    pub(super) asks_for_signature: bool,
+}
+
+#[async_trait::async_trait]
+impl S3Access for Access {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let named = context.extensions_mut().get::<Named>().copied();
+        if named.is_some_and(|Named(name)| name != Some(context.s3_op().name())) {
+            return Err(s3_error!(
+                NotImplemented,
+                "A header or query you provided requested a function that is not implemented."
+            ));
+        }
+        if self.asks_for_signature && context.credentials().is_none() {
+            return Err(s3_error!(AccessDenied, "Signature is required"));
+        }
+        Ok(())
     }
 }
 
