@@ -30,7 +30,8 @@ const DENIED: [&str; 5] = [
     "UnauthorizedOperation",
 ];
 
-/// Codes of "I do not know you".
+/// Codes of "I do not know you". `AuthFailure` is one with status 401 only: with any other EC2 says that somebody else than the
+/// caller may not, as a service may not write to the bucket to which the caller exports, and records the call.
 const UNAUTHENTICATED: [&str; 14] = [
     "AuthFailure",
     "AuthorizationHeaderMalformed",
@@ -94,7 +95,8 @@ fn answered(call: &Call, response: &Response<'_>, body: &Body<'_>) -> Failed {
     };
     let wire = code.map(bare).unwrap_or_else(|| unnamed(call, response.status));
     let denied = DENIED.contains(&wire.as_ref());
-    let unauthenticated = UNAUTHENTICATED.contains(&wire.as_ref());
+    let unauthenticated =
+        UNAUTHENTICATED.contains(&wire.as_ref()) && !(wire == "AuthFailure" && response.status != 401);
     Failed {
         code: recorded(call, response.status, &wire, denied).into_owned(),
         message: message.filter(|message| !message.is_empty()).map(str::to_owned),

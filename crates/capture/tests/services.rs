@@ -407,3 +407,18 @@ fn the_extended_id_of_sts_is_told_and_says_where_the_global_endpoint_served() {
         &json!({"endpointType":"global"})
     );
 }
+
+#[test]
+fn what_somebody_else_was_not_allowed_is_the_callers_record_all_the_same() {
+    let error = |message: &str| {
+        format!(
+            "<Response><Errors><Error><Code>AuthFailure</Code><Message>{message}</Message></Error></Errors></Response>"
+        )
+    };
+    let export = Scene::form("ec2", "Action=CreateInstanceExportTask&Version=2016-11-15&InstanceId=i-1");
+    let record = export.clone().answer(400, &error("the export may not write to the bucket")).record(&recorder());
+    assert_eq!(at(&record, "/errorCode"), &json!("Client.AuthFailure"));
+    assert_eq!(at(&record, "/requestParameters/instanceId"), &json!("i-1"));
+    let refused = export.answer(401, &error("not able to validate the credentials")).play(&recorder());
+    assert!(matches!(refused, opentrail_capture::Verdict::Unrecorded(_)), "{refused:?}");
+}
