@@ -102,7 +102,7 @@ pub(crate) fn request(
     } else if call.protocol.is_form() && matches!(body, Body::Empty) {
         // A query call may also come by GET.
         if let Ok(tree) = decode::form::tree(exchange.request.query.as_bytes()) {
-            renderer.members(tree.root(), input, "", 0, out);
+            renderer.members(tree.root(), input, input.name(), 0, out);
         }
     }
     let written = content(&renderer, input, body, out);
@@ -242,8 +242,8 @@ fn payload_or_members(renderer: &Renderer, shape: Shape<'_>, root: NodeRef<'_, '
         Some(payload) if renderer.manner.casing == Casing::AsSent && payload.shape().kind() == Kind::Structure => {
             renderer.members(root, payload.shape(), payload.name(), 1, out);
         }
-        Some(payload) => renderer.member(root, payload, "", 0, out),
-        None => renderer.members(root, shape, "", 0, out),
+        Some(payload) => renderer.member(root, payload, shape.name(), 0, out),
+        None => renderer.members(root, shape, shape.name(), 0, out),
     }
 }
 

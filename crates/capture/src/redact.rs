@@ -32,7 +32,7 @@ const EC2: &str = "<sensitiveDataRemoved>";
 const OMITTED: &str = "***OMITTED***";
 const STARS: &str = "**********";
 
-/// One row: in this service, this member (anywhere, or directly inside the member `within`).
+/// One row: in this service, this member (anywhere, or directly inside the member, the request or the result `within`).
 #[derive(Debug, Clone, Copy)]
 struct Row {
     service: &'static str,
@@ -92,6 +92,7 @@ static ROWS: &[Row] = &[
     row("cognito-identity", "SecretKey", Mask::Drop),
     row("cognito-identity", "SessionToken", Mask::Show),
     row("cognito-idp", "ConfirmationCode", Mask::Text(HIDDEN)),
+    inside("dynamodb", "Tags", "Key", Mask::Show),
     row("dynamodb", "AttributesToGet", Mask::Drop),
     row("dynamodb", "Expected", Mask::Drop),
     row("dynamodb", "ExpressionAttributeValues", Mask::Drop),
@@ -164,6 +165,9 @@ static ROWS: &[Row] = &[
     row("sqs", "MessageAttributes", Mask::Drop),
     row("sqs", "MessageBody", Mask::Drop),
     row("sqs", "MessageSystemAttributes", Mask::Drop),
+    // What an automation is told; of a command the model marks it.
+    inside("ssm", "Runbooks", "Parameters", Mask::Leaves(HIDDEN)),
+    inside("ssm", "StartAutomationExecutionRequest", "Parameters", Mask::Leaves(HIDDEN)),
     row("ssm", "TokenValue", Mask::Text(SSM)),
     row("stepfunctions", "input", Mask::Text(HIDDEN)),
     row("stepfunctions", "output", Mask::Text(HIDDEN)),

@@ -19,6 +19,8 @@ fn secrets_of_many_services_leave_no_trace() {
         Scene::json("secretsmanager", "secretsmanager.PutSecretValue", r#"{"SecretId":"s","SecretString":"PLANTED","SecretBinary":"UExBTlRFRA=="}"#),
         Scene::json("ssm", "AmazonSSM.PutParameter", r#"{"Name":"n","Value":"PLANTED","Type":"SecureString"}"#),
         Scene::json("ssm", "AmazonSSM.SendCommand", r#"{"DocumentName":"d","Parameters":{"commands":["PLANTED"]}}"#),
+        Scene::json("ssm", "AmazonSSM.StartAutomationExecution", r#"{"DocumentName":"d","Parameters":{"RoleName":["PLANTED"]}}"#),
+        Scene::json("ssm", "AmazonSSM.StartChangeRequestExecution", r#"{"DocumentName":"d","Runbooks":[{"DocumentName":"r","Parameters":{"RoleName":["PLANTED"]}}]}"#),
         Scene::json("kms", "TrentService.Encrypt", r#"{"KeyId":"k","Plaintext":"PLANTED"}"#),
         Scene::json("dynamodb", "DynamoDB_20120810.PutItem", r#"{"TableName":"t","Item":{"a":{"S":"PLANTED"}},"ExpressionAttributeValues":{":x":{"S":"PLANTED"}}}"#),
         Scene::json("dynamodb", "DynamoDB_20120810.BatchWriteItem", r#"{"RequestItems":{"t":[{"PutRequest":{"Item":{"a":{"S":"PLANTED"}}}}]}}"#),
@@ -421,4 +423,12 @@ fn what_somebody_else_was_not_allowed_is_the_callers_record_all_the_same() {
     assert_eq!(at(&record, "/requestParameters/instanceId"), &json!("i-1"));
     let refused = export.answer(401, &error("not able to validate the credentials")).play(&recorder());
     assert!(matches!(refused, opentrail_capture::Verdict::Unrecorded(_)), "{refused:?}");
+}
+
+#[test]
+fn the_keys_of_tags_are_no_keys_of_items() {
+    let tagged =
+        r#"{"ResourceArn":"arn:aws:dynamodb:eu-west-1:111122223333:table/t","Tags":[{"Key":"team","Value":"blue"}]}"#;
+    let record = Scene::json("dynamodb", "DynamoDB_20120810.TagResource", tagged).record(&recorder());
+    assert_eq!(at(&record, "/requestParameters/tags"), &json!([{"key":"team","value":"blue"}]));
 }
