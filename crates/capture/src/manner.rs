@@ -152,6 +152,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("mediatailor", GATEWAY),
     ("meteringmarketplace", JAVA8),
     ("mq", STARRED),
+    ("mwaa", STARRED),
     ("neptune", DATABASES),
     ("networkflowmonitor", GATEWAY),
     ("oam", GATEWAY),
