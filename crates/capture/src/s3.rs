@@ -38,19 +38,18 @@ impl<'a> Address<'a> {
 }
 
 /// Headers with the prefix `x-amz-` that say how a request was sent or prove something, not what it asks for.
-const UNSHOWN: [&str; 8] = [
+const UNSHOWN: [&str; 7] = [
     "x-amz-content-sha256",
     "x-amz-date",
     "x-amz-decoded-content-length",
     "x-amz-region-set",
     "x-amz-security-token",
-    "x-amz-server-side-encryption-context",
     "x-amz-trailer",
     "x-amz-user-agent",
 ];
 
-/// Which key shall encrypt an object: no secret, whatever the model says.
-const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+/// Which key shall encrypt an object, and in which context: no secrets, whatever the model says.
+const OF_KMS: [&str; 2] = ["x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-context"];
 
 /// Whether a record names those to whom a call grants something by their e-mail addresses: only the requester's copy
 /// does (§6.2).
@@ -149,7 +148,7 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
         let name = member.wire_name();
         let amazon = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
         let shown = amazon
-            && (!member.is_sensitive() || name.eq_ignore_ascii_case(KMS_KEY))
+            && (!member.is_sensitive() || OF_KMS.iter().any(|shown| shown.eq_ignore_ascii_case(name)))
             && !UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name))
             && !name.to_ascii_lowercase().ends_with("-customer-key");
         if let Some(value) = headers.get_bytes(name).map(String::from_utf8_lossy).filter(|_| shown) {
@@ -187,10 +186,12 @@ fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], grantees: Grantees, ou
 }
 
 /// Headers of an answer that a record shows.
-const SHOWN_OF_ANSWER: [&str; 6] = [
+const SHOWN_OF_ANSWER: [&str; 8] = [
+    "x-amz-expiration",
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-context",
     "x-amz-server-side-encryption-customer-algorithm",
     "x-amz-server-side-encryption-customer-key-MD5",
     "x-amz-version-id",

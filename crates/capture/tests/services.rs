@@ -387,6 +387,19 @@ fn the_encryption_of_a_new_object_is_told_as_s3_tells_it() {
 }
 
 #[test]
+fn the_context_of_an_objects_key_and_its_expiration_are_told() {
+    const CONTEXT: &str = "x-amz-server-side-encryption-context";
+    const EXPIRATION: &str = "x-amz-expiration";
+    let record = Scene::signed("PUT", "/audit/k", "s3")
+        .header(CONTEXT, "e30=")
+        .answer_header(CONTEXT, "e30=")
+        .answer_header(EXPIRATION, "rule-id=\"audit\"")
+        .record(&recorder());
+    assert_eq!(record["requestParameters"][CONTEXT], "e30=");
+    assert_eq!(record["responseElements"], json!({CONTEXT: "e30=", EXPIRATION: "rule-id=\"audit\""}));
+}
+
+#[test]
 fn the_extended_id_of_sts_is_told_and_says_where_the_global_endpoint_served() {
     let sts = |host: &str, id: &str| {
         Scene::form("sts", "Action=GetCallerIdentity&Version=2011-06-15")
