@@ -59,6 +59,7 @@ impl Renderer {
             return;
         }
         let mask = self.rows.mask(member.name(), within, member.is_sensitive(), self.manner.sensitive);
+        let mask = mask.filter(|mask| *mask != Mask::Text(crate::redact::HIDDEN) || !is_empty(node));
         if mask == Some(Mask::Drop) || (mask.is_none() && member.shape().kind() == Kind::Blob) {
             return;
         }
@@ -200,6 +201,15 @@ impl Renderer {
 
     fn document(&self, node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         verbatim(node, depth, out);
+    }
+}
+
+/// Whether there is nothing to hide: most services show what is empty as it is.
+fn is_empty(node: NodeRef<'_, '_>) -> bool {
+    match node.value() {
+        Value::Text(text) => text.is_empty(),
+        Value::List | Value::Object => node.children().next().is_none(),
+        _ => false,
     }
 }
 
