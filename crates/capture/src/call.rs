@@ -142,7 +142,7 @@ impl Call {
                 !self.read_only
             }
             (_, true) => false,
-            _ => !self.read_only,
+            (service, _) => !self.read_only || crate::drift::shows_result(service, name),
         }
     }
 

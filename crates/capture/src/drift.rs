@@ -88,9 +88,46 @@ static DEFAULTS: &[Default] = &[
 /// A member that a service adds to the record of a result of this one structure, although no public model has it: name and
 /// JSON.
 pub(crate) fn added_to_result(service: &str, structure: &str) -> Option<(&'static str, &'static str)> {
-    // In all whole records of instances since 2022.
-    (service == "rds" && structure == "DBInstance").then_some(("httpEndpointEnabled", "false"))
+    match (service, structure) {
+        ("elasticache", "CacheCluster" | "ReplicationGroup") => Some(("deleteProtection", "false")),
+        // In all whole records of instances since 2022.
+        ("rds", "DBInstance") => Some(("httpEndpointEnabled", "false")),
+        ("redshift", "Cluster") => Some(("isSilentUpdateActivated", "false")),
+        _ => None,
+    }
 }
+
+/// Whether a result is shown although the call only looks: single operations in real records.
+pub(crate) fn shows_result(service: &str, operation: &str) -> bool {
+    SHOWN.iter().any(|(own, names)| *own == service && names.contains(&operation))
+}
+
+static SHOWN: &[(&str, &[&str])] = &[
+    ("acm", &["ListCertificates"]),
+    ("application-insights", &["ListApplications"]),
+    ("athena", &["ListWorkGroups"]),
+    ("cloud9", &["ListTagsForResource"]),
+    ("directconnect", &["DescribeDirectConnectGateways", "DescribeLags"]),
+    ("ecs", &["ListTagsForResource"]),
+    ("elbv2", &["DescribeTargetGroups"]),
+    ("polly", &["SynthesizeSpeech"]),
+    (
+        "redshift",
+        &[
+            "DescribeAccountAttributes",
+            "DescribeClusterDbRevisions",
+            "DescribeClusters",
+            "DescribeEventCategories",
+            "DescribeEventSubscriptions",
+            "DescribeHsmClientCertificates",
+            "DescribeHsmConfigurations",
+            "DescribeOrderableClusterOptions",
+            "DescribeStorage",
+        ],
+    ),
+    ("sagemaker", &["ListLabelingJobs", "ListWorkteams"]),
+    ("translate", &["TranslateText"]),
+];
 
 /// Whether a result is not shown although the call changes something (`reference/event-record.md` §8).
 pub(crate) fn hides_result(service: &str, operation: &str) -> bool {

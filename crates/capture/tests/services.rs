@@ -445,3 +445,14 @@ fn the_keys_of_tags_are_no_keys_of_items() {
     let record = Scene::json("dynamodb", "DynamoDB_20120810.TagResource", tagged).record(&recorder());
     assert_eq!(at(&record, "/requestParameters/tags"), &json!([{"key":"team","value":"blue"}]));
 }
+
+#[test]
+fn what_some_calls_that_only_look_gave_is_told() {
+    let listed = r#"{"tags":[{"key":"team","value":"blue"}]}"#;
+    let list =
+        |target: &str| Scene::json("ecs", target, r#"{"resourceArn":"arn"}"#).answer(200, listed).record(&recorder());
+    let record = list("AmazonEC2ContainerServiceV20141113.ListTagsForResource");
+    assert_eq!((at(&record, "/readOnly"), at(&record, "/responseElements/tags/0/key")), (&json!(true), &json!("team")));
+    let record = list("AmazonEC2ContainerServiceV20141113.ListServices");
+    assert_eq!(at(&record, "/responseElements"), &Value::Null);
+}
