@@ -115,10 +115,10 @@ fn recorded<'w>(call: &Call, status: u16, wire: &'w str, denied: bool) -> Cow<'w
     if denied {
         return Cow::Borrowed("AccessDenied");
     }
-    // Query services record the modeled name of an exception, not its code on the wire.
+    // Query services record the modeled name of an exception, not its code on the wire, also where they are called in JSON.
     let modeled = call.operation.errors().find(|error| error.code() == wire || error.name() == wire);
     match modeled {
-        Some(error) if call.protocol == Protocol::Query => Cow::Borrowed(error.name()),
+        Some(error) if call.protocol != Protocol::RestXml => Cow::Borrowed(error.name()),
         _ => Cow::Borrowed(wire),
     }
 }

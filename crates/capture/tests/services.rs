@@ -456,3 +456,11 @@ fn what_some_calls_that_only_look_gave_is_told() {
     let record = list("AmazonEC2ContainerServiceV20141113.ListServices");
     assert_eq!(at(&record, "/responseElements"), &Value::Null);
 }
+
+#[test]
+fn an_error_has_its_modeled_name_in_json_too() {
+    let record = Scene::json("monitoring", "GraniteServiceVersion20100801.GetDashboard", r#"{"DashboardName":"d"}"#)
+        .answer(404, r#"{"__type":"ResourceNotFound","message":"no"}"#)
+        .record(&recorder());
+    assert_eq!(at(&record, "/errorCode"), "DashboardNotFoundError");
+}
