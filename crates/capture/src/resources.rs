@@ -272,8 +272,9 @@ pub(crate) fn write(
         let before = out.len();
         match call.service.name() {
             "kms" => kms(call, place, body, response, out),
-            "dynamodb" | "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
-            "sqs" if call.data.is_some() => queue(place, body, out),
+            "dynamodb" => tables(place, body, out),
+            "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
+            "sqs" => queue(call, place, body, out),
             service => {
                 let operation = call.operation.name();
                 let covers = |row: &&Row| {
@@ -473,7 +474,7 @@ pub(crate) fn kms_key(
     })
 }
 
-/// The tables of DynamoDB's data events; of a stream the table and the stream.
+/// The tables that DynamoDB's calls name; of a stream the table and the stream.
 fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let Some(body) = body else { return };
     let mut entry = |resource_type: &str, arn: &str| {
@@ -501,17 +502,21 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     }
 }
 
-/// A queue by its URL, `https://HOST/ACCOUNT/NAME`; a listing acts on all.
-fn queue(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+/// A queue by its URL, `https://HOST/ACCOUNT/NAME`, or the name of a new one; a data event without a queue acts on all. Of those
+/// that manage a queue only the one that makes it is known to tell it.
+fn queue(call: &Call, place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let text = |name: &str| body.and_then(|body| body.child(name)).and_then(NodeRef::text);
-    let (account, name) = match text("QueueUrl") {
+    let (account, name) = match text("QueueUrl").filter(|_| call.data.is_some()) {
         Some(url) => {
             let mut parts = url.trim_end_matches('/').rsplit('/');
             let name = parts.next().unwrap_or("*");
             let account = parts.next().filter(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()));
             (account.unwrap_or(place.account), name)
         }
-        None => (place.account, text("QueueName").unwrap_or("*")),
+        None => match text("QueueName").or(call.data.map(|_| "*")) {
+            Some(name) => (place.account, name),
+            None => return,
+        },
     };
     out.open_object();
     out.text_member("accountId", account);

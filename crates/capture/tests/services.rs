@@ -458,6 +458,20 @@ fn what_some_calls_that_only_look_gave_is_told() {
 }
 
 #[test]
+fn what_manages_a_table_or_makes_a_queue_names_it_too() {
+    let named = |target: &str, service: &str, body: &str| {
+        at(&Scene::json(service, target, body).record(&recorder()), "/resources").clone()
+    };
+    let table = json!([{"accountId":ACCOUNT,"type":"AWS::DynamoDB::Table","ARN":format!("arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/t")}]);
+    let queue =
+        json!([{"accountId":ACCOUNT,"type":"AWS::SQS::Queue","ARN":format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:q")}]);
+    assert_eq!(named("DynamoDB_20120810.DescribeTable", "dynamodb", r#"{"TableName":"t"}"#), table);
+    assert_eq!(named("DynamoDB_20120810.ListTables", "dynamodb", "{}"), Value::Null);
+    assert_eq!(named("AmazonSQS.CreateQueue", "sqs", r#"{"QueueName":"q"}"#), queue);
+    assert_eq!(named("AmazonSQS.DeleteQueue", "sqs", r#"{"QueueUrl":"https://sqs/111122223333/q"}"#), Value::Null);
+}
+
+#[test]
 fn an_error_has_its_modeled_name_in_json_too() {
     let record = Scene::json("monitoring", "GraniteServiceVersion20100801.GetDashboard", r#"{"DashboardName":"d"}"#)
         .answer(404, r#"{"__type":"ResourceNotFound","message":"no"}"#)
