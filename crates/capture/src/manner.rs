@@ -97,7 +97,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("bedrock-agent-runtime", GATEWAY),
     ("bedrock-runtime", GATEWAY),
     ("ce", Manner { denied: Denied::Parameters, ..PLAIN_NAMES }),
-    ("cloudfront", Manner { api_version: Some("2020_05_31"), ..JAVA8 }),
+    ("cloudfront", Manner { api_version: Some("2020_05_31"), ..MOST }),
     ("cloudtrail", Manner { dates: Dates::Iso, ..MOST }),
     ("codebuild", JAVA8),
     ("codecommit", Manner { api_version: Some("2015-04-13"), ..JAVA8 }),
@@ -111,7 +111,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("devops-guru", GATEWAY),
     ("dms", JAVA8),
     ("docdb", DATABASES),
-    ("dynamodb", Manner { api_version: Some("2012-08-10"), ..JAVA8 }),
+    ("dynamodb", Manner { api_version: Some("2012-08-10"), ..MOST }),
     ("dynamodbstreams", Manner { api_version: Some("2012-08-10"), ..JAVA8 }),
     ("ebs", JAVA8),
     (
@@ -123,7 +123,6 @@ static MANNERS: &[(&str, Manner)] = &[
             ..MOST
         },
     ),
-    ("ecr", JAVA8),
     ("efs", Manner { api_version: Some("2015-02-01"), ..MOST }),
     ("eks", Manner { raw_labels: true, ..GATEWAY }),
     ("elasticache", ASTERISKS),
