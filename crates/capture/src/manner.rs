@@ -105,7 +105,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("cognito-identity", JAVA8),
     ("comprehend", JAVA8),
     ("config", JAVA8),
-    ("connect", GATEWAY),
+    ("connect", Manner { raw_labels: true, ..GATEWAY }),
     ("dataexchange", GATEWAY),
     ("detective", GATEWAY),
     ("devops-guru", GATEWAY),

@@ -26,9 +26,12 @@ fn listed(rows: &[(&str, &[&str])], service: &str, name: &str) -> bool {
     found.is_some_and(|(_, names)| names.binary_search(&name).is_ok())
 }
 
-/// What begins with `Get` and yet is recorded as a change.
-static CHANGES: &[(&str, &[&str])] =
-    &[("cognito-identity", &["GetCredentialsForIdentity"]), ("sts", &["GetFederationToken", "GetSessionToken"])];
+/// What begins with a word for looking and yet is recorded as a change.
+static CHANGES: &[(&str, &[&str])] = &[
+    ("cognito-identity", &["GetCredentialsForIdentity"]),
+    ("connect", &["ListRealtimeContactAnalysisSegmentsV2"]),
+    ("sts", &["GetFederationToken", "GetSessionToken"]),
+];
 
 /// What only looks although its name does not begin so. The rows of KMS, STS and SES are those of real records; the others are the
 /// operations whose access level is Read or List in the AWS Service Authorization Reference.
