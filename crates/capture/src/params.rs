@@ -183,6 +183,7 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
     };
     let renderer = call.renderer(wire);
     if call.protocol.is_rest() {
+        exposed(call, &response.headers, out);
         headers(&renderer, &response.headers, output, out);
     }
     if let Some(shown) = crate::drift::result(call.service.name(), call.operation.name()) {
@@ -203,6 +204,23 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
         None => payload_or_members(&renderer, output, root, out),
     }
     Written::Members
+}
+
+/// What an answer tells a browser that a page may read, and for how long.
+const EXPOSED: [&str; 2] = ["Access-Control-Expose-Headers", "Access-Control-Max-Age"];
+
+/// Writes these headers, as the records of calls from the console have them among the results of services behind API Gateway:
+/// by what AWS allows there they are known from anybody else's.
+fn exposed(call: &Call, headers: &Headers<'_>, out: &mut Json) {
+    let is_aws = |value: &str| value.to_ascii_lowercase().contains("x-amzn-errortype");
+    if call.protocol != Protocol::RestJson || !headers.get(EXPOSED[0]).is_some_and(is_aws) {
+        return;
+    }
+    for name in EXPOSED {
+        if let Some(value) = headers.get(name) {
+            out.text_member(name, crate::limits::text(value));
+        }
+    }
 }
 
 /// Writes the texts that a record shows of a body of which it shows only some, under their names there.

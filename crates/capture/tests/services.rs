@@ -478,3 +478,16 @@ fn an_error_has_its_modeled_name_in_json_too() {
         .record(&recorder());
     assert_eq!(at(&record, "/errorCode"), "DashboardNotFoundError");
 }
+
+#[test]
+fn what_aws_lets_a_page_read_stands_beside_the_result() {
+    const EXPOSED: &str = "Access-Control-Expose-Headers";
+    let result = |exposed: &str| {
+        let create = Scene::signed("PUT", "/environments/e", "airflow").body("{}");
+        let record = create.answer(200, r#"{"Arn":"arn"}"#).answer_header(EXPOSED, exposed).record(&recorder());
+        at(&record, "/responseElements").clone()
+    };
+    let aws = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date";
+    assert_eq!(result(aws), json!({EXPOSED: aws, "Arn": "arn"}));
+    assert_eq!(result("etag,x-amz-version-id"), json!({"Arn": "arn"}), "somebody else's");
+}

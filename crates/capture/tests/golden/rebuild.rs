@@ -297,6 +297,7 @@ impl Replay {
             return Ok(());
         }
         let Some(output) = operation.output() else { return Ok(()) };
+        let elements = &self.without_exposed(elements);
         let result = match elements {
             Value::Object(_) => modeled(output, elements, "").or_else(|error| {
                 // The databases' results stand without the name of their only member.
@@ -358,6 +359,17 @@ impl Replay {
             }
         };
         outcome
+    }
+
+    /// The result without the headers that services behind API Gateway record beside it; the answer has them.
+    fn without_exposed(&mut self, elements: &Value) -> Value {
+        let mut elements = elements.clone();
+        for name in ["Access-Control-Expose-Headers", "Access-Control-Max-Age"] {
+            if let Some(Value::String(value)) = elements.as_object_mut().and_then(|members| members.remove(name)) {
+                self.answer_headers.push((name.to_owned(), value));
+            }
+        }
+        elements
     }
 
     /// The error on the wire that services say so in their records.
