@@ -95,6 +95,7 @@ pub(crate) fn request(
         return only(shown, body, out);
     }
     let renderer = call.renderer(wire);
+    let before = out.len();
     if call.protocol.is_rest() {
         labels(&renderer, call, exchange, input, out);
         queries(&renderer, exchange, input, out);
@@ -105,9 +106,30 @@ pub(crate) fn request(
             renderer.members(tree.root(), input, input.name(), 0, out);
         }
     }
-    let written = content(&renderer, input, body, out);
+    let written = match body.root().filter(|_| call.service.name() == "apigateway" && input.payload().is_none()) {
+        Some(sent) => {
+            named_input(&renderer, call, input, sent, out);
+            Written::Members
+        }
+        None => content(&renderer, input, body, out),
+    };
+    if call.service.name() == "apigateway" && out.len() > before {
+        out.key("template");
+        out.bool(false);
+    }
     additions(call, exchange, place, body, out);
     written
+}
+
+/// API Gateway records what was sent in the body as one member, named like the input of the operation.
+fn named_input(renderer: &Renderer, call: &Call, input: Shape<'_>, sent: NodeRef<'_, '_>, out: &mut Json) {
+    if sent.children().next().is_none() {
+        return;
+    }
+    out.key_lower_first(&format!("{}Input", call.operation.name()));
+    out.open_object();
+    renderer.members(sent, input, input.name(), 1, out);
+    out.close_object();
 }
 
 /// What stands in a record beside the parameters that were sent.

@@ -491,3 +491,16 @@ fn what_aws_lets_a_page_read_stands_beside_the_result() {
     assert_eq!(result(aws), json!({EXPOSED: aws, "Arn": "arn"}));
     assert_eq!(result("etag,x-amz-version-id"), json!({"Arn": "arn"}), "somebody else's");
 }
+
+#[test]
+fn api_gateway_has_the_body_under_the_name_of_its_input() {
+    let stage = Scene::signed("POST", "/restapis/a/stages", "apigateway").body(r#"{"stageName":"live"}"#);
+    assert_eq!(
+        at(&stage.record(&recorder()), "/requestParameters"),
+        &json!({"restApiId":"a","createStageInput":{"stageName":"live"},"template":false})
+    );
+    let resource = Scene::signed("GET", "/restapis/a/resources/r", "apigateway").record(&recorder());
+    assert_eq!(at(&resource, "/requestParameters"), &json!({"restApiId":"a","resourceId":"r","template":false}));
+    let all = Scene::signed("GET", "/account", "apigateway").record(&recorder());
+    assert_eq!(at(&all, "/requestParameters"), &Value::Null);
+}

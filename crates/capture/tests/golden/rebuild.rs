@@ -123,7 +123,7 @@ impl Replay {
             self.form(&pairs);
             return form.map(drop);
         }
-        let proven = with_assertion(operation.name(), parameters);
+        let proven = with_assertion(operation.name(), &with_input(operation.name(), parameters));
         let parameters = &proven;
         let value = match (operation.input(), parameters) {
             (Some(input), Value::Object(_)) => modeled(input, parameters, ""),
@@ -482,6 +482,18 @@ impl Replay {
         };
         then(&recorder, &exchange)
     }
+}
+
+/// The parameters with those that API Gateway's records have in a member named like the operation's input.
+fn with_input(operation: &str, parameters: &Value) -> Value {
+    let mut parameters = parameters.clone();
+    let name = format!("{}{}Input", operation[..1].to_lowercase(), &operation[1..]);
+    if let Some(members) = parameters.as_object_mut()
+        && let Some(Value::Object(input)) = members.remove(&name)
+    {
+        members.extend(input);
+    }
+    parameters
 }
 
 /// The parameters of a sign-in by SAML with the assertion that told the record what no parameter says.
