@@ -152,7 +152,7 @@ impl Call {
     }
 
     pub(crate) fn renderer(&self, wire: Wire) -> Renderer {
-        Renderer { manner: self.manner, rows: self.rows, wire, lower_names: false }
+        Renderer { manner: self.manner, rows: self.rows, wire, lower_names: false, adds: None }
     }
 }
 

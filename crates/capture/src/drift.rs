@@ -80,20 +80,29 @@ static DEFAULTS: &[Default] = &[
     off("rds", "ModifyDBCluster", "AllowEngineModeChange", "allowEngineModeChange"),
     off("rds", "ModifyDBCluster", "AllowMajorVersionUpgrade", "allowMajorVersionUpgrade"),
     off("rds", "ModifyDBInstance", "AllowMajorVersionUpgrade", "allowMajorVersionUpgrade"),
+    text("route53resolver", "DeleteResolverQueryLogConfig", "", "originSequenceNumber", "0"),
     off("sns", "Subscribe", "ReturnSubscriptionArn", "returnSubscriptionArn"),
     off("ssm", "DescribeParameters", "Shared", "shared"),
     off("ssm", "SendCommand", "", "interactive"),
 ];
 
-/// A member that a service adds to the record of a result of this one structure, although no public model has it: name and
+/// Members that a service adds to the record of a result of this one structure, although no public model has them: name and
 /// JSON.
-pub(crate) fn added_to_result(service: &str, structure: &str) -> Option<(&'static str, &'static str)> {
+pub(crate) fn added_to_result(service: &str, structure: &str) -> &'static [(&'static str, &'static str)] {
     match (service, structure) {
-        ("elasticache", "CacheCluster" | "ReplicationGroup") => Some(("deleteProtection", "false")),
+        ("elasticache", "CacheCluster" | "ReplicationGroup") => &[("deleteProtection", "false")],
         // In all whole records of instances since 2022.
-        ("rds", "DBInstance") => Some(("httpEndpointEnabled", "false")),
-        ("redshift", "Cluster") => Some(("isSilentUpdateActivated", "false")),
-        _ => None,
+        ("rds", "DBInstance") => &[("httpEndpointEnabled", "false")],
+        ("redshift", "Cluster") => &[("isSilentUpdateActivated", "false")],
+        // In all since 2024.
+        ("ssm", "Command") => &[
+            ("clientName", "\"\""),
+            ("clientSourceId", "\"\""),
+            ("hasCancelCommandSignature", "false"),
+            ("hasSendCommandSignature", "false"),
+            ("interactive", "false"),
+        ],
+        _ => &[],
     }
 }
 

@@ -203,7 +203,7 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
         Protocol::Query | Protocol::Ec2 | Protocol::RestXml => Wire::Xml,
         Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => Wire::Json,
     };
-    let renderer = call.renderer(wire);
+    let renderer = Renderer { adds: Some(call.service.name()), ..call.renderer(wire) };
     if call.protocol.is_rest() {
         exposed(call, &response.headers, out);
         headers(&renderer, &response.headers, output, out);
@@ -217,10 +217,7 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
         Some(member) => {
             if let Some(inner) = root.child(member.wire_name()) {
                 renderer.members(inner, member.shape(), member.name(), 1, out);
-                if let Some((name, json)) = crate::drift::added_to_result(call.service.name(), member.name()) {
-                    out.key(name);
-                    out.raw(json);
-                }
+                renderer.added(member, out);
             }
         }
         None => payload_or_members(&renderer, output, root, out),

@@ -27,6 +27,8 @@ pub(crate) struct Renderer {
     pub(crate) wire: Wire,
     /// Whether names begin in lower case although the service's do not.
     pub(crate) lower_names: bool,
+    /// The service that adds members to the structures of its results.
+    pub(crate) adds: Option<&'static str>,
 }
 
 impl Renderer {
@@ -79,12 +81,21 @@ impl Renderer {
         }
     }
 
+    /// Writes what a service adds to the structure that a member of its result is.
+    pub(crate) fn added(&self, member: Member<'_>, out: &mut Json) {
+        for (name, json) in self.adds.map_or(&[][..], |service| crate::drift::added_to_result(service, member.name())) {
+            out.key(name);
+            out.raw(json);
+        }
+    }
+
     fn value(&self, node: NodeRef<'_, '_>, member: Member<'_>, depth: u32, out: &mut Json) {
         let shape = member.shape();
         match shape.kind() {
             Kind::Structure => {
                 out.open_object();
                 self.members(node, shape, member.name(), depth, out);
+                self.added(member, out);
                 out.close_object();
             }
             Kind::List => {

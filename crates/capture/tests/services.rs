@@ -341,6 +341,16 @@ fn services_add_what_real_records_show_that_they_add() {
     };
     assert_eq!(disabled("k"), json!({"keyId":"arn:aws:kms:eu-west-1:111122223333:key/k"}));
     assert_eq!(disabled("alias/a"), Value::Null, "nobody says which key that is");
+    let sent = Scene::json("ssm", "AmazonSSM.SendCommand", r#"{"DocumentName":"d"}"#)
+        .answer(200, r#"{"Command":{"CommandId":"c"}}"#)
+        .record(&recorder());
+    assert_eq!(
+        at(&sent, "/responseElements/command"),
+        &json!({
+            "commandId":"c","clientName":"","clientSourceId":"","hasCancelCommandSignature":false,
+            "hasSendCommandSignature":false,"interactive":false
+        })
+    );
 }
 
 #[test]

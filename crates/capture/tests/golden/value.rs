@@ -56,8 +56,11 @@ pub(crate) fn modeled<'c>(shape: Shape<'c>, value: &Value, path: &str) -> Result
             for (name, value) in members {
                 let path = format!("{path}.{name}");
                 // What the model does not have and says nothing, the service has added.
-                let idle =
-                    matches!(value, Value::Bool(false)) || value.as_object().is_some_and(|inner| inner.is_empty());
+                let idle = match value {
+                    Value::Object(inner) => inner.is_empty(),
+                    Value::String(text) => text.is_empty(),
+                    value => *value == Value::Bool(false) || value.as_i64() == Some(0),
+                };
                 let Some(member) = member_of(shape, name) else {
                     if idle || name == "fullyQualifiedArn" {
                         continue;
