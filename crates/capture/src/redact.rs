@@ -165,6 +165,8 @@ static ROWS: &[Row] = &[
     row("sqs", "MessageAttributes", Mask::Drop),
     row("sqs", "MessageBody", Mask::Drop),
     row("sqs", "MessageSystemAttributes", Mask::Drop),
+    inside("ssm", "CreateDocumentRequest", "Content", Mask::Text(HIDDEN)),
+    inside("ssm", "UpdateDocumentRequest", "Content", Mask::Text(HIDDEN)),
     // What an automation is told; of a command the model marks it.
     inside("ssm", "Runbooks", "Parameters", Mask::Leaves(HIDDEN)),
     inside("ssm", "StartAutomationExecutionRequest", "Parameters", Mask::Leaves(HIDDEN)),

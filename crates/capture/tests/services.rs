@@ -19,6 +19,8 @@ fn secrets_of_many_services_leave_no_trace() {
         Scene::json("secretsmanager", "secretsmanager.PutSecretValue", r#"{"SecretId":"s","SecretString":"PLANTED","SecretBinary":"UExBTlRFRA=="}"#),
         Scene::json("ssm", "AmazonSSM.PutParameter", r#"{"Name":"n","Value":"PLANTED","Type":"SecureString"}"#),
         Scene::json("ssm", "AmazonSSM.SendCommand", r#"{"DocumentName":"d","Parameters":{"commands":["PLANTED"]}}"#),
+        Scene::json("ssm", "AmazonSSM.CreateDocument", r#"{"Name":"d","Content":"PLANTED"}"#),
+        Scene::json("ssm", "AmazonSSM.UpdateDocument", r#"{"Name":"d","Content":"PLANTED"}"#),
         Scene::json("ssm", "AmazonSSM.StartAutomationExecution", r#"{"DocumentName":"d","Parameters":{"RoleName":["PLANTED"]}}"#),
         Scene::json("ssm", "AmazonSSM.StartChangeRequestExecution", r#"{"DocumentName":"d","Runbooks":[{"DocumentName":"r","Parameters":{"RoleName":["PLANTED"]}}]}"#),
         Scene::json("kms", "TrentService.Encrypt", r#"{"KeyId":"k","Plaintext":"PLANTED"}"#),
