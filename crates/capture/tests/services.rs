@@ -170,7 +170,10 @@ fn bytes_that_are_no_text_hide_no_header() {
 fn a_signature_that_cannot_be_read_is_not_told_as_nobodys() {
     let scene = Scene::unsigned("GET", "/bucket/key").header("authorization", "AWS4-HMAC-SHA256 Credential=A\"/x");
     assert_eq!(at(&scene.record(&recorder()), "/userIdentity/type"), "Unknown");
-    assert_eq!(at(&Scene::unsigned("GET", "/bucket/key").record(&recorder()), "/userIdentity/accountId"), "ANONYMOUS_PRINCIPAL");
+    assert_eq!(
+        at(&Scene::unsigned("GET", "/bucket/key").record(&recorder()), "/userIdentity/accountId"),
+        "ANONYMOUS_PRINCIPAL"
+    );
 }
 
 #[test]

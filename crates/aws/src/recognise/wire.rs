@@ -46,7 +46,8 @@ impl<'r> Wire<'r> {
     }
 }
 
-/// Whether a query string may name the operation: at the root, or at a queue of SQS. Anywhere else it is a query string of
+/// Whether a query string may name the operation: at the root, at a queue of SQS, or where people who were let in elsewhere
+/// sign in to the console (`/federation`, whose words are secrets). Anywhere else it is a query string of
 /// REST, in which `Action` is any word: an object of S3 that is read with it would be taken for the answer of the service that
 /// its reader names. The fields of a browser's form may name another.
 fn may_name(request: &Request<'_>) -> bool {
@@ -57,7 +58,7 @@ fn may_name(request: &Request<'_>) -> bool {
         .headers
         .get("content-type")
         .is_some_and(|kind| kind.trim_start().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")));
-    (request.path.trim_matches('/').is_empty() || is_queue) && !is_multipart
+    (matches!(request.path.trim_matches('/'), "" | "federation") || is_queue) && !is_multipart
 }
 
 /// Whether the body is an `application/x-www-form-urlencoded` form.
