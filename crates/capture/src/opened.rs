@@ -33,6 +33,11 @@ impl Opened {
         self.call.map(|call| call.protocol).or_else(usual)
     }
 
+    /// Whether the call may change something: all but those that are known to read only.
+    pub(crate) fn may_change(&self) -> bool {
+        self.call.is_none_or(|call| !call.read_only)
+    }
+
     /// How much of the request's body to keep.
     pub fn request_body(&self) -> Keep {
         self.request_body

@@ -175,6 +175,7 @@ where
         let mut relay = Relay::new(client, &mut upstream, inbound, head, opened.request_body(), &keep_response);
         relay.client_stall = worker.client_stall;
         relay.holding = worker.recording.audit == Audit::FailClosed;
+        relay.awaits_outcome = opened.may_change();
         let ended = relay.run().await;
         let mut cut_by_reset = false;
         let failure = match ended {
@@ -211,7 +212,11 @@ where
                 };
                 worker.recording.metrics.client_gone(how);
                 cut_by_reset = reset;
-                Some(if relay.request_read() { Failure::ClientLeft } else { Failure::ClientGone })
+                match (relay.request_read(), relay.outcome_is_whole()) {
+                    (true, true) => None,
+                    (true, false) => Some(Failure::ClientLeft),
+                    (false, _) => Some(Failure::ClientGone),
+                }
             }
             Ended::BadRequest => {
                 worker.recording.metrics.bad_requests.inc();

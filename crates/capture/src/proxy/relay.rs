@@ -27,6 +27,8 @@ const READ_BYTES: usize = 16 << 10;
 const STREAM_READ_BYTES: usize = 128 << 10;
 /// The largest response head that is passed on.
 const MAX_RESPONSE_HEAD_BYTES: usize = 256 << 10;
+/// How long an upstream may take to tell what became of a change whose caller has gone.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an upstream that has answered early may take to read on before the rest of the request is given up.
 const REST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -87,6 +89,10 @@ pub(super) struct Relay<'c, C, U> {
     response_framing: Framing,
     pub(super) response_body: Tee,
     keep_response: &'c (dyn Fn(u16) -> Keep + Send + Sync),
+    /// Whether the call changes something: then it counts what became of it, also when nobody listens any more.
+    pub(super) awaits_outcome: bool,
+    /// Whether all of the answer came to a client that had gone.
+    outcome_is_whole: bool,
     /// A client that neither sends what it announced nor takes what it asked for is given up after this.
     pub(super) client_stall: Duration,
     stall: Option<Pin<Box<Sleep>>>,
@@ -130,6 +136,8 @@ where
             response_framing: Framing::Done,
             response_body: Tee::default(),
             keep_response,
+            awaits_outcome: false,
+            outcome_is_whole: false,
             client_stall: super::patience::CLIENT_STALL,
             stall: None,
         }
@@ -140,7 +148,31 @@ where
         if self.accept_request().is_err() {
             return Ended::BadRequest;
         }
-        std::future::poll_fn(|cx| self.poll(cx)).await
+        let ended = std::future::poll_fn(|cx| self.poll(cx)).await;
+        let is_open = self.response.is_none() && self.request_done() && !self.upstream_deaf;
+        if matches!(ended, Ended::ClientGone { .. }) && self.awaits_outcome && is_open {
+            // Otherwise whoever makes a change and hangs up had it recorded as one that failed.
+            let outcome = std::future::poll_fn(|cx| self.poll_outcome(cx));
+            self.outcome_is_whole = tokio::time::timeout(OUTCOME_TIMEOUT, outcome).await.unwrap_or(false);
+        }
+        ended
+    }
+
+    /// Takes in the answer for the record alone, as much of it as may wait; whether that is all.
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            if self.response.is_some() && self.outbound.len() >= HIGH_WATER {
+                return Poll::Ready(false);
+            }
+            if let Err(ended) = ready!(self.poll_receive_response(cx)) {
+                return Poll::Ready(matches!(ended, Ended::Complete));
+            }
+        }
+    }
+
+    /// Whether the answer is known whole, though the client had gone.
+    pub(super) fn outcome_is_whole(&self) -> bool {
+        self.outcome_is_whole
     }
 
     /// Writes what is held, after the record is durable.

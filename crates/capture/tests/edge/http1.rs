@@ -101,6 +101,26 @@ fn a_service_of_the_house_does_not_wait_for_a_client_for_ever_either() {
     assert!(house.record("CreateTrail")["errorCode"].is_string());
 }
 
+/// Otherwise whoever makes a change and hangs up had it recorded as one that failed.
+#[test]
+fn what_became_of_a_change_is_told_though_its_caller_has_hung_up() {
+    let stage = Stage::playing(|wire, saw| {
+        head(wire);
+        saw("asked");
+        std::thread::sleep(Duration::from_millis(300));
+        say(wire, b"HTTP/1.1 204 No Content\r\nx-amz-request-id: R1\r\n\r\n");
+    });
+    let house = House::before(stage.address, Plan::default());
+    let client = house.connect();
+    say(&mut &client, &request("DELETE /bucket", "s3", &[], ""));
+    assert_eq!(stage.saw(), "asked");
+    reset(&client);
+    drop(client);
+    let record = house.record("DeleteBucket");
+    assert!(record["errorCode"].is_null() && record["requestID"] == "R1", "{record}");
+    assert_eq!(house.counted("opentrail_clients_gone_total{reason=\"gone\"}"), 1);
+}
+
 #[test]
 fn a_client_that_leaves_during_a_long_poll_is_noticed_at_once() {
     let stage = Stage::playing(|wire, saw| {
