@@ -111,8 +111,8 @@ fn what_became_of_a_change_is_told_though_its_caller_has_hung_up() {
         say(wire, b"HTTP/1.1 204 No Content\r\nx-amz-request-id: R1\r\n\r\n");
     });
     let house = House::before(stage.address, Plan::default());
-    let client = house.connect();
-    say(&mut &client, &request("DELETE /bucket", "s3", &[], ""));
+    let mut client = house.connect();
+    say(&mut client, &request("DELETE /bucket", "s3", &[], ""));
     assert_eq!(stage.saw(), "asked");
     reset(&client);
     drop(client);

@@ -46,6 +46,8 @@ pub(crate) enum DigestError {
     Json(#[from] serde_json::Error),
     #[error("cannot compress a digest: {0}")]
     Io(#[from] std::io::Error),
+    #[error("the newest digest ends at {0}, and it is earlier now: the clock was ahead; digests go on from there")]
+    ClockIsBehind(EventTime),
 }
 
 /// Makes the digests of one trail.
@@ -183,6 +185,12 @@ impl Digester {
             self.begin(*round).await?;
             self.carry_out().await?;
         }
+        let ahead = EventTime(self.state.covered_to);
+        let now = i64::try_from((self.tools.now_ms)() / 1000).unwrap_or(i64::MAX);
+        // Names of digests must not come again, so nothing can be done but to tell.
+        if self.state.chains.is_some() && ahead.0 > now.saturating_add(window) {
+            return Err(DigestError::ClockIsBehind(ahead));
+        }
         Ok(())
     }
 
@@ -266,6 +274,7 @@ impl Digester {
         tracing::warn!(trail = self.arn, %error, wait_ms = wait.as_millis() as u64, "digests cannot be delivered");
         let code = match &error {
             DigestError::Bucket(_, error) => error.code().map(str::to_owned),
+            DigestError::ClockIsBehind(_) => Some("ClockIsBehind".to_owned()),
             _ => None,
         };
         if code != self.state.latest_error

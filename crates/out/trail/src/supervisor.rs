@@ -14,7 +14,7 @@ use registry::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -74,6 +74,10 @@ type Ended = (String, Option<Result<TrailFollower, JournalError>>);
 
 /// How long the final digests of a trail may hold up the others.
 const LAST_DIGESTS: Duration = Duration::from_secs(10);
+
+/// Waits between tries to deliver what a deleted trail is owed, and the longest while another waits for its name.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How often it is looked whether a trail that was stopped is done.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -144,6 +148,7 @@ impl Delivery {
             options: options.follow,
             loops: JoinSet::new(),
             unfinished: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             route: Some(route),
             routing: tokio::spawn(routing),
         };
@@ -202,6 +207,8 @@ struct Supervisor {
     loops: JoinSet<Ended>,
     /// By ARN, the trails whose loops have not been seen to end.
     unfinished: BTreeSet<String>,
+    /// By ARN, when a deleted trail that is owed something is tried again, and after which wait.
+    waiting: BTreeMap<String, (Instant, Duration)>,
     /// Dropped to stop the router.
     route: Option<oneshot::Sender<()>>,
     routing: JoinHandle<Result<Router, JournalError>>,
@@ -212,6 +219,8 @@ impl Supervisor {
         self.forget_the_gone().await;
         let mut looks = tokio::time::interval(LOOK_EVERY);
         while !*stopped.borrow() {
+            let now = Instant::now();
+            let due = self.waiting.values().map(|(at, _)| *at).filter(|at| *at > now).min();
             tokio::select! {
                 _ = stopped.changed() => break,
                 Some(ended) = self.loops.join_next() => self.ended(ended).await,
@@ -223,6 +232,7 @@ impl Supervisor {
                     self.shared.tools.feeds.close();
                 }
                 _ = looks.tick() => {}
+                () = tokio::time::sleep_until(due.unwrap_or(now).into()), if due.is_some() => {}
             }
             self.shared.tools.feeds.turn();
             self.reconcile();
@@ -292,6 +302,7 @@ impl Supervisor {
             |arn: &String, one: &Running| trails.get(arn).is_some_and(|trail| trail.created_ms == one.trail_created_ms);
         running.retain(|arn, one| one.handle.status().running || is_listed(arn, one));
         // Before a trail that has taken the name of a deleted one: they have their states under the same key.
+        let mut owed = BTreeSet::new();
         for gone in shared.deleted.list() {
             let arn = gone.trail.arn();
             let is_there = trails.get(&arn).is_some_and(|trail| trail.created_ms == gone.trail.created_ms);
@@ -300,7 +311,10 @@ impl Supervisor {
             }
             let state = shared.tools.states.get(&arn);
             if period::resume_at(&gone.trail, state.as_deref()).is_some() {
-                running.insert(arn.clone(), self.spawn_deleted(arn, &gone));
+                owed.insert(arn.clone());
+                if self.waiting.get(&arn).is_none_or(|(at, _)| *at <= Instant::now()) {
+                    running.insert(arn.clone(), self.spawn_deleted(arn, &gone));
+                }
             } else {
                 let (deleted, states) = (shared.deleted.clone(), shared.tools.states.clone());
                 tokio::spawn(async move {
@@ -311,7 +325,7 @@ impl Supervisor {
         for (arn, trail) in trails {
             let state = shared.tools.states.get(&arn);
             // One that has ended and is not seen off yet would take its successor away.
-            let is_free = !running.contains_key(&arn) && !self.unfinished.contains(&arn);
+            let is_free = !running.contains_key(&arn) && !self.unfinished.contains(&arn) && !owed.contains(&arn);
             if is_free && period::resume_at(&trail, state.as_deref()).is_some() {
                 running.insert(arn.clone(), self.spawn(arn, trail));
             }
@@ -364,9 +378,10 @@ impl Supervisor {
     }
 
     /// A loop was stopped: the trail rests or is gone, or the process ends.
-    async fn finished(&self, arn: &str, follower: TrailFollower) {
+    async fn finished(&mut self, arn: &str, follower: TrailFollower) {
         let one = lock(&self.shared.running).remove(arn);
-        let tools = &self.shared.tools;
+        let shared = Arc::clone(&self.shared);
+        let tools = &shared.tools;
         let created_ms = follower.trail_created_ms();
         let is_gone = tools.trails.get(arn).is_none_or(|trail| trail.created_ms != created_ms);
         // One whose drain ran out of time has not taken all that there is.
@@ -379,16 +394,40 @@ impl Supervisor {
                 None => Ok(true),
             }
         };
-        match tokio::time::timeout(LAST_DIGESTS, last).await {
-            Ok(Ok(true)) if is_gone => self.settled(arn, created_ms).await,
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) if tools.trails.get(arn).is_some() => {
-                tracing::error!(trail = arn, "gave up what a deleted trail was owed: another has taken its name");
-                self.settled(arn, created_ms).await;
+        let why = match tokio::time::timeout(LAST_DIGESTS, last).await {
+            Ok(Ok(true)) if is_gone => {
+                self.waiting.remove(arn);
+                return self.settled(arn, created_ms).await;
             }
-            Ok(Ok(false)) => tracing::warn!(trail = arn, "a deleted trail is still owed log files; trying again"),
-            Ok(Err(error)) => tracing::warn!(trail = arn, %error, "cannot finish a trail that was stopped"),
-            Err(_) => tracing::warn!(trail = arn, "the last digests of a trail could not be delivered in time"),
+            Ok(Ok(true)) => return,
+            Ok(Ok(false)) => "log files are not delivered".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its last digests could not be delivered in time".to_owned(),
+        };
+        if is_gone {
+            self.try_later(arn, created_ms, &why).await;
+        } else {
+            tracing::warn!(trail = arn, why, "cannot finish a trail that was stopped");
+        }
+    }
+
+    /// A deleted trail is owed something and cannot get it. One whose name another has taken keeps that one from being
+    /// delivered, and is given up after some tries.
+    async fn try_later(&mut self, arn: &str, created_ms: u64, why: &str) {
+        let wait = self.waiting.get(arn).map_or(RETRY.0, |(_, wait)| (*wait * 2).min(RETRY.1));
+        if wait > PATIENCE && self.shared.tools.trails.get(arn).is_some() {
+            tracing::error!(trail = arn, why, "gave up what a deleted trail was owed: another has taken its name");
+            self.waiting.remove(arn);
+            self.settled(arn, created_ms).await;
+        } else {
+            let wait_ms = wait.as_millis() as u64;
+            tracing::warn!(
+                trail = arn,
+                why,
+                wait_ms,
+                "a deleted trail is still owed log files or digests; trying again"
+            );
+            self.waiting.insert(arn.to_owned(), (Instant::now() + wait, wait));
         }
     }
 }

@@ -9,7 +9,7 @@ use journal::{Clock, FollowOptions, Journal, Seq};
 use opentrail_trail::{
     BucketError, Delivery, DeliveryOptions, Home, LogBucket, NotifyOptions, ObjectHeaders, SigningKeys,
 };
-use registry::{DeliveryState, Expected, Registry, RegistryError, Trail};
+use registry::{DeletedTrail, DeliveryState, Expected, Registry, RegistryError, Trail};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Buckets that are a map; the one called `hangs` never answers.
+/// Buckets that are a map; the one called `hangs` never answers, and `no-digests` takes log files alone.
 #[derive(Default)]
-struct Objects(Mutex<BTreeMap<String, Bytes>>);
+struct Objects(Mutex<BTreeMap<String, Bytes>>, AtomicU64);
 
 impl LogBucket for Objects {
     fn check_bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
@@ -35,6 +35,11 @@ impl LogBucket for Objects {
     ) -> BoxFuture<'a, Result<(), BucketError>> {
         if bucket == "hangs" {
             return Box::pin(std::future::pending());
+        }
+        if bucket == "no-digests" && key.contains("CloudTrail-Digest") {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            let (code, message) = ("AccessDenied".to_owned(), String::new());
+            return Box::pin(async { Err(BucketError::Refused { code, message }) });
         }
         self.0.lock().unwrap().insert(format!("{bucket}/{key}"), body);
         Box::pin(async { Ok(()) })
@@ -241,6 +246,32 @@ async fn a_deleted_trail_leaves_its_files_and_no_state() {
         process.delivery.statuses().is_empty() && process.registry.get::<DeliveryState>(&arn).unwrap().is_none()
     })
     .await;
+    process.end().await;
+}
+
+/// The old trail's last digests are tried for some seconds, with growing pauses, and no longer: its bucket may never take them.
+#[tokio::test]
+async fn a_trail_made_anew_is_delivered_though_the_old_ones_bucket_takes_no_digests() {
+    let house = House::new();
+    let process = house.start(SHORT);
+    let now_ms = house.now_ms();
+    let mut old = Trail::new("eu-west-1", "111122223333", "one", "no-digests", now_ms);
+    old.log_file_validation_enabled = true;
+    old.logging.start(0, now_ms, 0);
+    process.registry.put(old.clone(), Expected::Absent).unwrap();
+    process.append("a").await;
+    house.await_delivery("no-digests/", &["a"]).await;
+    process.registry.put(DeletedTrail { trail: old.clone(), deleted_ms: now_ms }, Expected::Absent).unwrap();
+    let version = process.registry.get::<Trail>(&old.arn()).unwrap().unwrap().version;
+    process.registry.delete::<Trail>(&old.arn(), version).unwrap();
+    let mut new = Trail::new("eu-west-1", "111122223333", "one", "good", now_ms + 1);
+    new.logging.start(process.journal.end().0, now_ms + 1, 0);
+    process.registry.put(new, Expected::Absent).unwrap();
+    house.clock.fetch_add(10, Ordering::Relaxed);
+    process.append("b").await;
+    house.await_delivery("good/", &["b"]).await;
+    let tries = house.bucket.1.load(Ordering::Relaxed);
+    assert!((2..20).contains(&tries), "{tries} tries");
     process.end().await;
 }
 

@@ -35,13 +35,21 @@ pub(crate) fn check_bucket(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Checks a key prefix: at most 200 characters.
+/// What the longest keys of a trail, those of backfill digests, have beside prefix and name, bytes; and the longest key of S3.
+const KEY_FRAME: usize = 256;
+const KEY_MAX: usize = 1024;
+
+/// Checks a key prefix: at most 200 characters, and short enough for the keys of the trail with this name.
 ///
 /// # Errors
 /// `InvalidS3PrefixException`.
-pub(crate) fn check_prefix(prefix: &str) -> Result<(), ApiError> {
+pub(crate) fn check_prefix(prefix: &str, trail: &str) -> Result<(), ApiError> {
     if prefix.chars().count() > 200 {
         let message = "S3 key prefix is too long. Maximum allowed length: 200 characters.";
+        return Err(ApiError::new("InvalidS3PrefixException", message));
+    }
+    if prefix.len() + trail.len() + KEY_FRAME > KEY_MAX {
+        let message = "S3 key prefix is too long. The keys of digest files would have more than 1024 bytes.";
         return Err(ApiError::new("InvalidS3PrefixException", message));
     }
     // No rule of AWS's is known; a control character would be lost in the XML of every listing.
@@ -208,8 +216,10 @@ mod tests {
 
     #[test]
     fn a_prefix_has_at_most_200_characters() {
-        assert_eq!(check_prefix(&"é".repeat(200)), Ok(()));
-        refused(check_prefix, "InvalidS3PrefixException", [&*"a".repeat(201), "a\nb"]);
+        let of_trail = |prefix: &str| check_prefix(prefix, "main");
+        assert_eq!(of_trail(&"é".repeat(200)), Ok(()));
+        refused(of_trail, "InvalidS3PrefixException", [&*"a".repeat(201), "a\nb", &*"\u{1f600}".repeat(200)]);
+        assert_eq!(check_prefix(&"a".repeat(200), &"n".repeat(128)), Ok(()));
     }
 
     #[test]

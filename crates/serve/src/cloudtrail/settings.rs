@@ -142,7 +142,7 @@ fn begin_logs(trail: &mut Trail, before: Option<&Trail>, journal_end: u64) {
 /// Checks a trail as it will stand, in AWS's order as far as it is known, and fills in what follows from the rest.
 fn checked(mut trail: Trail) -> Result<Trail, ApiError> {
     check_bucket(&trail.s3_bucket_name)?;
-    trail.s3_key_prefix.as_deref().map(check_prefix).transpose()?;
+    trail.s3_key_prefix.as_deref().map(|prefix| check_prefix(prefix, &trail.name)).transpose()?;
     trail.sns_topic_name.as_deref().map(check_topic).transpose()?;
     check_logs(
         trail.cloud_watch_logs_log_group_arn.as_deref(),

@@ -35,8 +35,12 @@ pub(crate) fn read(input: &Input) -> Result<Vec<Tag>, ApiError> {
             return invalid(format!("The value of tag {key} has more than 256 characters."));
         }
         let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
-        if !key.chars().chain(value.unwrap_or_default().chars()).all(allowed) {
-            return invalid(format!("The tag {key} has characters other than letters, digits, spaces and _.:/=+-@."));
+        for (part, text) in [("key", key), ("value of tag", value.unwrap_or_default())] {
+            if !text.chars().all(allowed) {
+                return invalid(format!(
+                    "The {part} {key} has characters other than letters, digits, spaces and _.:/=+-@."
+                ));
+            }
         }
         if tags.iter().any(|tag| tag.key == key) {
             return invalid(format!("The tag key {key} is given twice."));
