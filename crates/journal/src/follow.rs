@@ -63,7 +63,9 @@ pub fn follow<F: Follower>(
         drain_to: None,
     };
     let running = async move {
+        let guard = Unwinding(following.handle.clone());
         let ended = following.run().await;
+        std::mem::forget(guard);
         let Following { journal, follower, handle, .. } = following;
         match ended {
             Ok(()) => handle.ended(None),
@@ -82,6 +84,15 @@ pub fn follow<F: Follower>(
         Ok(follower)
     };
     (handle, running)
+}
+
+/// Tells when the loop ends by a panic of the follower, or is dropped: health would take it for one that runs.
+struct Unwinding(FollowerHandle);
+
+impl Drop for Unwinding {
+    fn drop(&mut self) {
+        self.0.ended(std::thread::panicking().then(|| "it panicked".to_owned()));
+    }
 }
 
 struct Following<F, S> {

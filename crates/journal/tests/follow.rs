@@ -37,6 +37,7 @@ struct Recorder {
     flush_after: Option<Duration>,
     due: Option<Instant>,
     hangs: bool,
+    panics: bool,
 }
 
 impl Recorder {
@@ -48,6 +49,7 @@ impl Recorder {
             flush_after: None,
             due: None,
             hangs: false,
+            panics: false,
         }
     }
 
@@ -73,6 +75,7 @@ impl Follower for Recorder {
         if self.hangs {
             std::future::pending::<()>().await;
         }
+        assert!(!self.panics, "as the test wants it");
         let seqs: Vec<u64> = batch.iter().map(|entry| entry.seq.0).collect();
         assert!(batch.iter().all(|entry| entry.event.id() == entry.seq.to_string()));
         self.note(Call::Took(seqs.clone()), Call::Refused(seqs))?;
@@ -220,6 +223,18 @@ async fn a_follower_past_the_end_is_refused() {
     assert!(matches!(running.await, Err(JournalError::Ahead { position: Seq(4), end: Seq(3), .. })));
     assert!(handle.status().last_error.unwrap().contains("past the end"));
     assert_eq!(journal.followers().len(), 1, "health shows what an error has ended");
+}
+
+#[tokio::test]
+async fn health_shows_a_follower_that_panicked() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(&dir);
+    append(&journal, 0..3).await;
+    let follower = Recorder { panics: true, ..Recorder::at(0) };
+    let (_, running) = follow(&journal, follower, quick(), std::future::pending());
+    assert!(tokio::spawn(running).await.is_err_and(|error| error.is_panic()));
+    let status = &journal.followers()[0];
+    assert_eq!((status.running, status.last_error.as_deref()), (false, Some("it panicked")));
 }
 
 #[tokio::test]
