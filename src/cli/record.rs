@@ -1,6 +1,7 @@
 //! `opentrail record -- COMMAND…`: a command, and the AWS calls that it makes.
 
 use crate::cli::RecordArgs;
+use crate::cli::say::{complain, plain, told};
 use crate::config::{self, ConfigError};
 use crate::identity_file;
 use crate::telemetry;
@@ -9,10 +10,12 @@ use capture::{Answer, Audit, Bound, Edge, KnownIdentities, Local, LocalCall, Rec
 use event::{Event, Field};
 use journal::{Durability, Journal, Options, ReadLimit};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,13 +34,15 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         Some(path) => identity_file::read(path, &args.account).map_err(ConfigError::from)?,
         None => identity_file::StatedIdentities::new(),
     };
-    let endpoints = endpoints(std::env::vars());
+    let endpoints = endpoints(std::env::vars_os());
     let values = if args.upstream.is_empty() { upstream_values(&endpoints) } else { args.upstream.clone() };
     if values.is_empty() {
         return Err(ConfigError::NoUpstream.into());
     }
     let routes = config::routes(&values)?.with_nothing_local();
     let upstream_tls = crate::tls::upstream(&routes)?;
+    // A file that cannot be written is told before anything is run.
+    let output = args.output.as_deref().map(|path| create(path).map(|file| (path, file))).transpose()?;
 
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let journal = Journal::open(folder.path(), Options { durability: Durability::Buffered, ..Options::default() })?;
@@ -68,12 +73,12 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
 
     let status = run_command(&args.command, address, &endpoints);
     running.drain(GRACE);
-    let events = read_all(&journal)?;
-    if let Some(path) = &args.output {
-        write_records(path, &events).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    show(&events);
+    let kept = read_all(&journal).and_then(|events| keep(&events, output));
     let status = status?;
+    match kept {
+        Err(error) if !status.success() => complain!("opentrail: {}", plain(told(&error))),
+        kept => kept?,
+    }
     Ok(match status.code() {
         Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         // Ended by a signal: the shell's convention.
@@ -92,9 +97,10 @@ impl Local for Nobody {
     }
 }
 
-/// The endpoint variables of an environment.
-fn endpoints(variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    variables.filter(|(name, value)| name.starts_with(ENDPOINT) && !value.is_empty()).collect()
+/// The endpoint variables of an environment; what is no text is no endpoint.
+fn endpoints(variables: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+    let texts = variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(name, value)| name.starts_with(ENDPOINT) && !value.is_empty()).collect()
 }
 
 /// The same as `--upstream` values: `AWS_ENDPOINT_URL_S3=URL` is `s3=URL`.
@@ -106,22 +112,44 @@ fn upstream_values(endpoints: &BTreeMap<String, String>) -> Vec<String> {
     endpoints.iter().filter_map(value).collect()
 }
 
+/// Runs the command to its end. Signals end the command, not the recorder, which has yet to write what it recorded.
 fn run_command(
-    command: &[std::ffi::OsString],
+    command: &[OsString],
     recorder: SocketAddr,
     endpoints: &BTreeMap<String, String>,
-) -> anyhow::Result<std::process::ExitStatus> {
+) -> anyhow::Result<ExitStatus> {
+    use tokio::signal::unix::{SignalKind, signal};
     let (program, arguments) = command.split_first().context("no command was given")?;
-    let mut child = std::process::Command::new(program);
+    let mut command = tokio::process::Command::new(program);
     let url = format!("http://{recorder}");
-    child.args(arguments).env(ENDPOINT, &url);
+    command.args(arguments).env(ENDPOINT, &url);
     for name in endpoints.keys() {
-        child.env(name, &url);
+        command.env(name, &url);
     }
-    child.status().with_context(|| format!("cannot run {}", program.to_string_lossy()))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let cannot_run = || format!("cannot run {}", program.to_string_lossy());
+        let mut child = command.spawn().with_context(cannot_run)?;
+        loop {
+            tokio::select! {
+                status = child.wait() => return status.with_context(cannot_run),
+                // A terminal sends it to all that run in it, and so to the command.
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => terminate_child(&child),
+            }
+        }
+    })
 }
 
-fn signal_of(status: std::process::ExitStatus) -> i32 {
+fn terminate_child(child: &tokio::process::Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    // One that has ended meanwhile needs no signal.
+    let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+}
+
+fn signal_of(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status.signal().unwrap_or_default()
 }
@@ -138,9 +166,33 @@ fn read_all(journal: &Journal) -> anyhow::Result<Vec<Event>> {
     }
 }
 
+/// Makes the file for the records, readable by its owner alone.
+fn create(path: &Path) -> anyhow::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.with_context(|| cannot_write(path))
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+/// Shows the records and writes them; those that cannot be written are shown all the same.
+fn keep(events: &[Event], output: Option<(&Path, File)>) -> anyhow::Result<()> {
+    let shown = writeln!(std::io::stdout(), "{}\n{} calls recorded", table(events), events.len());
+    if let Some((path, file)) = output {
+        write_records(file, events).with_context(|| cannot_write(path))?;
+    }
+    match shown {
+        // Nobody reads any more, as behind `| head`: the command's exit code stands.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        shown => shown.context("cannot write to standard output"),
+    }
+}
+
 /// `{"Records":[…]}`, the records byte for byte.
-fn write_records(path: &Path, events: &[Event]) -> std::io::Result<()> {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+fn write_records(file: File, events: &[Event]) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(file);
     file.write_all(b"{\"Records\":[")?;
     for (index, event) in events.iter().enumerate() {
         if index > 0 {
@@ -153,7 +205,7 @@ fn write_records(path: &Path, events: &[Event]) -> std::io::Result<()> {
 }
 
 /// The calls as a table: time, principal, service, action, resource, result.
-fn show(events: &[Event]) {
+fn table(events: &[Event]) -> comfy_table::Table {
     use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
     let mut table = Table::new();
     let coloured = std::io::stdout().is_terminal();
@@ -163,21 +215,20 @@ fn show(events: &[Event]) {
     for event in events {
         let service = event.source().trim_end_matches(".amazonaws.com");
         let result = event.get(Field::ErrorCode);
-        let mut outcome = Cell::new(result.unwrap_or("ok"));
+        let mut outcome = Cell::new(plain(result.unwrap_or("ok")));
         if coloured {
             outcome = outcome.fg(if result.is_some() { Color::Red } else { Color::Green });
         }
         table.add_row([
             Cell::new(event.time().to_string()),
-            Cell::new(principal(event)),
-            Cell::new(service),
-            Cell::new(event.name()),
-            Cell::new(resource(event)),
+            Cell::new(plain(principal(event))),
+            Cell::new(plain(service)),
+            Cell::new(plain(event.name())),
+            Cell::new(plain(resource(event))),
             outcome,
         ]);
     }
-    println!("{table}");
-    println!("{} calls recorded", events.len());
+    table
 }
 
 /// The shortest name that says who called.
@@ -209,6 +260,8 @@ fn resource(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
 
     #[test]
     fn upstreams_come_from_the_environment() {
@@ -218,7 +271,9 @@ mod tests {
             ("AWS_ENDPOINT_URL_COGNITO_IDP", "http://c:3"),
             ("AWS_REGION", "x"),
         ];
-        let found = endpoints(variables.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())));
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let no_text: (OsString, OsString) = ("AWS_ENDPOINT_URL_SQS".into(), OsStr::from_bytes(b"\xff").into());
+        let found = endpoints(variables.into_iter().chain([no_text]));
         assert_eq!(upstream_values(&found), ["http://a:1", "cognito-idp=http://c:3", "s3=http://b:2"]);
     }
 }
