@@ -31,6 +31,8 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
     const KIND: &'static str;
     /// Number of the form that is written today.
     const FORM: u32 = 1;
+    /// The largest stored form, bytes. What is larger is somebody's mistake, and is in memory as well.
+    const BODY_MAX: usize = 1 << 20;
 
     /// The key under which this document stands: a function of its members.
     fn key(&self) -> String;

@@ -25,7 +25,7 @@ pub enum RegistryError {
         /// Its key.
         key: String,
     },
-    /// A document larger than [`Registry::BODY_MAX`](crate::Registry::BODY_MAX) bytes.
+    /// A document larger than [`Document::BODY_MAX`](crate::Document::BODY_MAX) bytes.
     #[error("{kind} `{key}` has {size} bytes, more than a document may have")]
     TooLarge {
         /// Kind of the document.

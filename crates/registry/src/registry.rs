@@ -65,9 +65,6 @@ const TABLES: &str = "
     PRAGMA user_version = 1;";
 
 impl Registry {
-    /// The largest stored form of a document, bytes.
-    pub const BODY_MAX: usize = 1 << 20;
-
     /// Opens the registry in the file `path`, making it when it is not there. The folder must exist.
     ///
     /// # Errors
@@ -178,7 +175,7 @@ impl<T: Document> Documents<T> {
             reason: error.to_string(),
         };
         let body = encode(document.as_ref()).map_err(unwritable)?;
-        if body.len() > Registry::BODY_MAX {
+        if body.len() > T::BODY_MAX {
             return Err(RegistryError::TooLarge { kind: T::KIND, key, size: body.len() });
         }
         self.commit(&key, Some(document), |database, version| match expected {

@@ -1,7 +1,9 @@
 //! The registry through its door: versions, conflicts, watching, and what survives.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
-use opentrail_registry::{Expected, Meta, Position, Registry, RegistryError, Trail, Version};
+use opentrail_registry::{
+    DigestChains, DigestLink, DigestState, Document, Expected, Meta, Position, Registry, RegistryError, Trail, Version,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -151,8 +153,32 @@ fn an_unreadable_document_is_named() {
 fn a_document_has_a_limit() {
     let (_folder, path) = folder();
     let registry = Registry::open(&path).unwrap();
-    let result = registry.put(position(&"x".repeat(Registry::BODY_MAX), 1), Expected::Absent);
+    let result = registry.put(position(&"x".repeat(Position::BODY_MAX), 1), Expected::Absent);
     assert!(matches!(result, Err(RegistryError::TooLarge { .. })));
+}
+
+#[test]
+fn digests_of_a_large_organization_are_within_the_limit() {
+    let (_folder, path) = folder();
+    let trail = Trail::new("eu-west-1", "111122223333", "main", "organization-trail-bucket", 0);
+    let chain = |number: u64| {
+        let account = 100_000_000_000 + number;
+        let link = DigestLink {
+            bucket: "organization-trail-bucket".to_owned(),
+            object: format!(
+                "AWSLogs/o-exampleorgid/{account}/CloudTrail-Digest/eu-west-1/2026/01/15/{account}_CloudTrail-Digest_eu-west-1_main_eu-west-1_20260115T100203Z.json.gz"
+            ),
+            hash: "9b".repeat(32),
+            signature: "7f".repeat(256),
+        };
+        (format!("{account}/eu-west-1"), link)
+    };
+    let chains =
+        DigestChains { logging_started_ms: 0, anchor: 0, trail: trail.clone(), links: (0..5000).map(chain).collect() };
+    let state = DigestState { chains: Some(chains), ..DigestState::of(&trail) };
+    Registry::open(&path).unwrap().put(state.clone(), Expected::Absent).unwrap();
+    let kept = Registry::open(&path).unwrap().get::<DigestState>(&trail.arn()).unwrap().unwrap();
+    assert_eq!(*kept.document, state);
 }
 
 proptest! {

@@ -130,6 +130,8 @@ impl DigestState {
 
 impl Document for DigestState {
     const KIND: &'static str = "digest-state";
+    /// About 900 bytes a chain, and an organization has one for each account and Region.
+    const BODY_MAX: usize = 64 << 20;
     /// The second form holds a [`Trail`] of its third form, or of its second: an older program would carry out what is
     /// pending by its own idea of the trail.
     const FORM: u32 = 2;
