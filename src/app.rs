@@ -95,11 +95,13 @@ impl App {
         };
         first_start::settle_in(&registry, &config, journal.end().0, now_ms())?;
         first_start::follow_organization(&registry, config.organization.as_ref())?;
-        let making_bucket = first_start::ensure_bucket(buckets.clone(), first_start::default_bucket(&config.account));
-        if store.is_some() {
-            making_bucket.await;
-        } else {
-            tokio::spawn(making_bucket);
+        if let Some(bucket) = first_start::wanted_bucket(&registry, &config.account)? {
+            let making_bucket = first_start::ensure_bucket(buckets.clone(), bucket);
+            if store.is_some() {
+                making_bucket.await;
+            } else {
+                tokio::spawn(making_bucket);
+            }
         }
 
         // The logs of what is delivered.

@@ -79,6 +79,16 @@ fn default_trail(config: &Config, journal_end: u64, now_ms: u64) -> Trail {
     }
 }
 
+/// The default trail's bucket, if there is a trail that delivers to it: one that was deleted with its trail stays deleted.
+///
+/// # Errors
+/// What the registry says.
+pub(crate) fn wanted_bucket(registry: &Registry, account: &str) -> Result<Option<String>, RegistryError> {
+    let bucket = default_bucket(account);
+    let is_wanted = registry.list::<Trail>()?.iter().any(|trail| trail.s3_bucket_name == bucket);
+    Ok(is_wanted.then_some(bucket))
+}
+
 /// Makes the default trail's bucket, however long its store takes to come up.
 pub(crate) async fn ensure_bucket(buckets: Buckets, bucket: String) {
     let (mut wait, longest) = RETRY;
@@ -86,5 +96,25 @@ pub(crate) async fn ensure_bucket(buckets: Buckets, bucket: String) {
         tracing::warn!(bucket, %error, "cannot make the bucket of the default trail yet");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(longest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_is_made_for_as_long_as_a_trail_delivers_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::open(&folder.path().join("registry")).unwrap();
+        let account = "111122223333";
+        let wanted = || wanted_bucket(&registry, account).unwrap();
+        registry.put(Trail::new("eu-west-1", account, "other", "elsewhere", 0), Expected::Absent).unwrap();
+        assert_eq!(wanted(), None);
+        let trail = Trail::new("eu-west-1", account, "any", &default_bucket(account), 0);
+        let version = registry.put(trail.clone(), Expected::Absent).unwrap();
+        assert_eq!(wanted(), Some(default_bucket(account)));
+        registry.delete::<Trail>(&trail.arn(), version).unwrap();
+        assert_eq!(wanted(), None);
     }
 }

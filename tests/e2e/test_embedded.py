@@ -186,3 +186,17 @@ def test_everything_is_still_there_after_a_restart(trail):
     records = delivered(trail.client("s3"), LOGS, lambda records: any(mark(record) for record in records), within=20)
     ids = [record["eventID"] for record in records]
     assert len(ids) == len(set(ids))
+
+
+def test_a_bucket_that_was_deleted_with_its_trail_stays_deleted(house):
+    here = house(auth="verify").start()
+    here.client("cloudtrail").delete_trail(Name="management-events")
+    assert here.stop() == 0, "what the trail was owed is delivered"
+    here.start()
+    s3 = here.client("s3")
+    for found in s3.list_objects_v2(Bucket=LOGS).get("Contents", []):
+        s3.delete_object(Bucket=LOGS, Key=found["Key"])
+    s3.delete_bucket(Bucket=LOGS)
+    assert here.stop() == 0
+    here.start()
+    assert here.client("s3").list_buckets()["Buckets"] == []
