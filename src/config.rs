@@ -3,7 +3,7 @@
 use crate::cli::ServeArgs;
 use crate::identity_file::{self, IdentityFileError, StatedIdentities};
 use capture::{Audit, Routes, TrustedProxies, Upstream};
-use registry::Organization;
+use registry::{Organization, Secret};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -96,22 +96,15 @@ pub(crate) enum LogFormat {
 }
 
 /// The `[upstream-keys]` and `[witness-keys]` sections of the file.
-#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct UpstreamKeys {
     /// Access key id.
     pub(crate) access_key_id: String,
     /// Secret access key.
-    pub(crate) secret_access_key: String,
+    pub(crate) secret_access_key: Secret,
     /// Session token of temporary keys.
-    pub(crate) session_token: Option<String>,
-}
-
-impl std::fmt::Debug for UpstreamKeys {
-    /// Without the secrets.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UpstreamKeys").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
-    }
+    pub(crate) session_token: Option<Secret>,
 }
 
 /// Settings that cannot be used; each names its remedy.
@@ -476,12 +469,14 @@ mod tests {
     #[test]
     fn flags_win_over_the_file() {
         let args = ServeArgs { region: Some("eu-west-1".to_owned()), ..ServeArgs::default() };
-        let text = "region = \"us-west-2\"\naccount = \"111122223333\"\nupstream = [\"http://a:1\", \"s3,sqs=http://b:2\"]\n[upstream-keys]\naccess-key-id = \"AK\"\nsecret-access-key = \"S\"";
+        let text = "region = \"us-west-2\"\naccount = \"111122223333\"\nupstream = [\"http://a:1\", \"s3,sqs=http://b:2\"]\n[upstream-keys]\naccess-key-id = \"AK\"\nsecret-access-key = \"planted\"\nsession-token = \"planted\"";
         let config = settle(args, text).unwrap();
         assert_eq!((config.region.as_str(), config.account.as_str()), ("eu-west-1", "111122223333"));
         assert_eq!(config.routes.upstream_of("s3").map(ToString::to_string).as_deref(), Some("http://b:2"));
         assert_eq!(config.routes.upstream_of("iam").map(ToString::to_string).as_deref(), Some("http://a:1"));
-        assert!(!format!("{config:?}").contains("secret_access_key"), "secrets are not printed");
+        let keys = config.upstream_keys.as_ref().unwrap();
+        assert_eq!((keys.access_key_id.as_str(), keys.secret_access_key.expose()), ("AK", "planted"));
+        assert!(!format!("{config:?}").contains("planted"), "secrets are not printed");
     }
 
     #[test]

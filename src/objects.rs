@@ -50,14 +50,14 @@ pub(crate) fn options(config: &Config, endpoint: String, administrator: &AccessK
     let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
     let keys = keys.unwrap_or_else(|| UpstreamKeys {
         access_key_id: administrator.access_key_id.clone(),
-        secret_access_key: administrator.secret.expose().to_owned(),
+        secret_access_key: administrator.secret.clone(),
         session_token: None,
     });
     S3Options {
         endpoint,
         region: config.region.clone(),
         access_key_id: keys.access_key_id,
-        secret: Secret::new(keys.secret_access_key),
+        secret: keys.secret_access_key,
         session_token: keys.session_token,
     }
 }
@@ -133,8 +133,8 @@ pub(crate) fn environment_keys() -> Option<UpstreamKeys> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     Some(UpstreamKeys {
         access_key_id: variable("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: variable("AWS_SECRET_ACCESS_KEY")?,
-        session_token: variable("AWS_SESSION_TOKEN"),
+        secret_access_key: variable("AWS_SECRET_ACCESS_KEY").map(Secret::new)?,
+        session_token: variable("AWS_SESSION_TOKEN").map(Secret::new),
     })
 }
 
@@ -145,7 +145,8 @@ pub(crate) fn profile_keys() -> Option<UpstreamKeys> {
         None => std::path::Path::new(&std::env::var_os("HOME")?).join(".aws/credentials"),
     };
     let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
-    keys_of_profile(&std::fs::read_to_string(path).ok()?, &profile)
+    let text = std::fs::read_to_string(path).map(Secret::new).ok()?;
+    keys_of_profile(text.expose(), &profile)
 }
 
 fn keys_of_profile(text: &str, profile: &str) -> Option<UpstreamKeys> {
@@ -155,13 +156,14 @@ fn keys_of_profile(text: &str, profile: &str) -> Option<UpstreamKeys> {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.trim();
         } else if let Some((name, value)) = line.split_once('=').filter(|_| section == profile) {
-            values.insert(name.trim(), value.trim().to_owned());
+            values.insert(name.trim(), value.trim());
         }
     }
+    let secret = |name: &str| values.get(name).map(|value: &&str| Secret::new((*value).to_owned()));
     Some(UpstreamKeys {
-        access_key_id: values.remove("aws_access_key_id")?,
-        secret_access_key: values.remove("aws_secret_access_key")?,
-        session_token: values.remove("aws_session_token"),
+        access_key_id: (*values.get("aws_access_key_id")?).to_owned(),
+        secret_access_key: secret("aws_secret_access_key")?,
+        session_token: secret("aws_session_token"),
     })
 }
 
@@ -234,8 +236,9 @@ mod tests {
     fn a_profile_is_found_among_others() {
         let text = "[default]\naws_access_key_id = A\naws_secret_access_key=B=\n# c\n[other]\naws_access_key_id=C\naws_secret_access_key=D\naws_session_token = E\n";
         let keys = keys_of_profile(text, "default").unwrap();
-        assert_eq!((keys.access_key_id.as_str(), keys.secret_access_key.as_str()), ("A", "B="));
-        assert_eq!(keys_of_profile(text, "other").unwrap().session_token.as_deref(), Some("E"));
+        assert_eq!((keys.access_key_id.as_str(), keys.secret_access_key.expose()), ("A", "B="));
+        let token = keys_of_profile(text, "other").unwrap().session_token;
+        assert_eq!(token.as_ref().map(Secret::expose), Some("E"));
         assert!(keys_of_profile(text, "third").is_none());
     }
 }

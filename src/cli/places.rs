@@ -2,7 +2,6 @@
 
 use crate::objects::{environment_keys, profile_keys};
 use anyhow::{Context, bail};
-use registry::Secret;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,7 +61,7 @@ pub(crate) fn credentials() -> anyhow::Result<Credentials> {
     )?;
     Ok(Credentials {
         access_key_id: keys.access_key_id,
-        secret: Secret::new(keys.secret_access_key),
+        secret: keys.secret_access_key,
         session_token: keys.session_token,
     })
 }

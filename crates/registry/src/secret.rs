@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer, Serializer};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A secret text: wiped from memory when dropped, and never shown by `Debug`. It can be serialised only by the
-/// documents of this crate.
+/// A secret text: wiped from memory when dropped, and never shown by `Debug`. Whoever is given one may read it; it
+/// is written only by the documents of this crate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -24,9 +24,10 @@ impl Secret {
     pub(crate) fn store<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(secret.expose())
     }
+}
 
-    /// For `#[serde(deserialize_with)]`, the inverse of [`Secret::store`].
-    pub(crate) fn load<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
     }
 }

@@ -59,7 +59,7 @@ impl KmsEndpoint {
         let credential = AwsCredential {
             key_id: options.access_key_id,
             secret_key: options.secret.expose().to_owned(),
-            token: options.session_token,
+            token: options.session_token.map(|token| token.expose().to_owned()),
         };
         Ok(KmsEndpoint { client, credential, endpoint: options.endpoint.trim_end_matches('/').to_owned() })
     }

@@ -16,7 +16,7 @@ pub(crate) struct Signer {
     access_key_id: String,
     secret: Secret,
     /// Of temporary credentials.
-    session_token: Option<String>,
+    session_token: Option<Secret>,
     region: String,
     /// A day, `YYYYMMDD`, and its key.
     of_day: Mutex<Option<(String, SigningKey)>>,
@@ -24,7 +24,7 @@ pub(crate) struct Signer {
 
 impl Signer {
     /// A signer of S3 requests.
-    pub(crate) fn new(access_key_id: String, secret: Secret, session_token: Option<String>, region: String) -> Signer {
+    pub(crate) fn new(access_key_id: String, secret: Secret, session_token: Option<Secret>, region: String) -> Signer {
         Signer { access_key_id, secret, session_token, region, of_day: Mutex::default() }
     }
 
@@ -52,7 +52,7 @@ impl Signer {
         headers.insert("x-amz-date", HeaderValue::from_str(&timestamp)?);
         headers.insert("x-amz-content-sha256", HeaderValue::from_str(&payload_hash)?);
         if let Some(token) = &self.session_token {
-            headers.insert("x-amz-security-token", HeaderValue::from_str(token)?);
+            headers.insert("x-amz-security-token", HeaderValue::from_str(token.expose())?);
         }
         let lines: Vec<_> = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let mut names: Vec<&str> = request.headers().keys().map(|name| name.as_str()).collect();
@@ -131,7 +131,7 @@ mod tests {
                 let signer = Signer::new(
                     "AKIAEXAMPLE".to_owned(),
                     Secret::new("secret".to_owned()),
-                    token.map(str::to_owned),
+                    token.map(|token| Secret::new(token.to_owned())),
                     "eu-west-1".to_owned(),
                 );
                 for _ in 0..2 {

@@ -39,7 +39,7 @@ async fn listen(answers: Vec<&'static str>) -> (S3Options, Arc<Mutex<Vec<String>
         region: "eu-west-1".to_owned(),
         access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         secret: Secret::new("wJalrXUtnFEMI".to_owned()),
-        session_token: Some("token".to_owned()),
+        session_token: Some(Secret::new("token".to_owned())),
     };
     (options, asked)
 }

@@ -10,7 +10,7 @@ pub struct AccessKey {
     /// `AKIA…`.
     pub access_key_id: String,
     /// What requests are signed with.
-    #[serde(serialize_with = "Secret::store", deserialize_with = "Secret::load")]
+    #[serde(serialize_with = "Secret::store")]
     pub secret: Secret,
     /// Friendly name of the user.
     pub user_name: String,

@@ -38,7 +38,7 @@ pub struct S3Options {
     /// What requests are signed with.
     pub secret: registry::Secret,
     /// Of temporary credentials.
-    pub session_token: Option<String>,
+    pub session_token: Option<registry::Secret>,
 }
 
 /// How long an object may take, and how long a connection: a slow bucket is retried, not waited for.

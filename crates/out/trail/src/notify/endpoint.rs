@@ -111,7 +111,8 @@ fn timeouts() -> TimeoutConfig {
 
 fn credentials(options: S3Options) -> Credentials {
     let secret = options.secret.expose().to_owned();
-    Credentials::new(options.access_key_id, secret, options.session_token, None, "opentrail")
+    let token = options.session_token.map(|token| token.expose().to_owned());
+    Credentials::new(options.access_key_id, secret, token, None, "opentrail")
 }
 
 /// What an error of the SDK means.

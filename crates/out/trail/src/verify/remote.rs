@@ -28,7 +28,7 @@ pub struct Credentials {
     /// What requests are signed with.
     pub secret: Secret,
     /// Of temporary credentials.
-    pub session_token: Option<String>,
+    pub session_token: Option<Secret>,
 }
 
 /// Buckets behind an S3 endpoint, or in AWS, where each bucket is asked for in its own Region.
@@ -239,7 +239,7 @@ impl CloudTrailApi {
         let credential = AwsCredential {
             key_id: credentials.access_key_id,
             secret_key: credentials.secret.expose().to_owned(),
-            token: credentials.session_token,
+            token: credentials.session_token.map(|token| token.expose().to_owned()),
         };
         Ok(CloudTrailApi { client, credential, endpoint: endpoint.trim_end_matches('/').to_owned(), region })
     }
