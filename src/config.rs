@@ -259,8 +259,6 @@ impl Config {
         if auth == Auth::Trust && !listen.ip().is_loopback() {
             return Err(ConfigError::TrustInPublic(listen.ip()));
         }
-        let upstreams = if args.upstream.is_empty() { file.upstream.into_vec() } else { args.upstream };
-        let proxies = if args.trusted_proxy.is_empty() { file.trusted_proxy.into_vec() } else { args.trusted_proxy };
         let delivery_interval =
             interval("delivery-interval", args.delivery_interval.or(file.delivery_interval), &DELIVERY_INTERVAL)?;
         let digest_interval =
@@ -273,7 +271,7 @@ impl Config {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Config {
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("opentrail-data")),
-            routes: routes(&upstreams)?,
+            routes: routes(&several(args.upstream, file.upstream))?,
             audit: choice(
                 "audit",
                 args.audit.or(file.audit),
@@ -298,16 +296,12 @@ impl Config {
                 args.transparency_log.or(file.transparency_log),
                 &[("on", true), ("off", false)],
             )?,
-            witnesses: witnesses(if args.witness.is_empty() { file.witness.into_vec() } else { args.witness })?,
-            trusted_proxies: networks(proxies)?,
-            s3_domains: domains(if args.s3_domain.is_empty() { file.s3_domain.into_vec() } else { args.s3_domain })?,
+            witnesses: witnesses(several(args.witness, file.witness))?,
+            trusted_proxies: networks(several(args.trusted_proxy, file.trusted_proxy))?,
+            s3_domains: domains(several(args.s3_domain, file.s3_domain))?,
             organization: organization(
                 args.organization.or(file.organization),
-                if args.organization_account.is_empty() {
-                    file.organization_account.into_vec()
-                } else {
-                    args.organization_account
-                },
+                several(args.organization_account, file.organization_account),
             )?,
             listen,
             account,
@@ -318,6 +312,15 @@ impl Config {
             tls,
         })
     }
+}
+
+/// The values that were typed, or else those of the file; empty ones are none.
+fn several(typed: Vec<String>, file: OneOrMany) -> Vec<String> {
+    let given = |values: Vec<String>| -> Vec<String> {
+        values.iter().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+    };
+    let typed = given(typed);
+    if typed.is_empty() { given(file.into_vec()) } else { typed }
 }
 
 /// Checks an account id: 12 digits.
@@ -383,17 +386,16 @@ fn networks(values: Vec<String>) -> Result<TrustedProxies, ConfigError> {
 
 /// Reads where checkpoints go, too.
 fn witnesses(values: Vec<String>) -> Result<Vec<Witness>, ConfigError> {
-    let values = values.into_iter().filter(|value| !value.is_empty());
     let witness =
         |value: String| Witness::parse(&value).map_err(|remedy| ConfigError::Value { name: "witness", value, remedy });
-    values.map(witness).collect()
+    values.into_iter().map(witness).collect()
 }
 
 /// Reads names of hosts.
 fn domains(values: Vec<String>) -> Result<Vec<String>, ConfigError> {
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let name = |value: String| {
-        let good = !value.is_empty() && value.bytes().all(usual) && !value.starts_with('.') && !value.ends_with('.');
+        let good = value.bytes().all(usual) && !value.starts_with('.') && !value.ends_with('.');
         let remedy = "write a host name without scheme and port, such as s3.example.com";
         if good { Ok(value) } else { Err(ConfigError::Value { name: "s3-domain", value, remedy }) }
     };
@@ -477,6 +479,26 @@ mod tests {
         let keys = config.upstream_keys.as_ref().unwrap();
         assert_eq!((keys.access_key_id.as_str(), keys.secret_access_key.expose()), ("AK", "planted"));
         assert!(!format!("{config:?}").contains("planted"), "secrets are not printed");
+    }
+
+    #[test]
+    fn empty_values_are_none_and_leave_those_of_the_file() {
+        let empty = || vec![String::new(), " ".to_owned()];
+        let args = || ServeArgs {
+            upstream: empty(),
+            trusted_proxy: empty(),
+            s3_domain: empty(),
+            witness: empty(),
+            organization_account: empty(),
+            ..ServeArgs::default()
+        };
+        let none = settle(args(), "trusted-proxy = \"\"\ns3-domain = [\"\"]\norganization-account = \"\"").unwrap();
+        assert!(none.s3_domains.is_empty() && none.organization.is_none());
+        let text = "upstream = \"http://a:1\"\ns3-domain = [\"s3.lan\", \"\"]\norganization = \"o-exampleorgid\"\norganization-account = \"444455556666\"";
+        let kept = settle(args(), text).unwrap();
+        assert_eq!(kept.routes.upstreams().len(), 1);
+        assert_eq!(kept.s3_domains, ["s3.lan"]);
+        assert_eq!(kept.organization.unwrap().accounts, ["444455556666"]);
     }
 
     #[test]

@@ -17,7 +17,6 @@ mod services;
 mod telemetry;
 mod tls;
 
-use clap::Parser;
 use cli::say::{complain, plain, told};
 use std::process::ExitCode;
 
@@ -32,7 +31,7 @@ const BAD_USAGE: u8 = 2;
 fn main() -> ExitCode {
     // A dependency brings a second cryptography library; ours is chosen here, once. It is the first call: it cannot fail.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let done = match cli::Cli::parse().command {
+    let done = match cli::Cli::read().command {
         cli::Command::Serve(args) => cli::serve::run(args),
         cli::Command::Record(args) => cli::record::run(args),
         cli::Command::ValidateLogs(args) => cli::validate_logs::run(args),

@@ -4,6 +4,9 @@ use crate::config::LogFormat;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
+/// What is to be logged.
+const VARIABLE: &str = "OPENTRAIL_LOG";
+
 /// What is logged where the variable says nothing. `s3s` would call each mistake of a client an error, and print requests
 /// with their session tokens: it is heard at no level.
 const DEFAULT_FILTER: &str = "info,s3s=off,hyper=warn,rustls=warn,h2=warn";
@@ -22,9 +25,13 @@ pub(crate) fn start_quiet() {
 }
 
 fn start_with(format: LogFormat, default: &str) {
-    let asked = std::env::var("OPENTRAIL_LOG").unwrap_or_else(|_| default.to_owned());
+    let asked = std::env::var_os(VARIABLE).filter(|asked| !asked.is_empty());
+    let asked = asked.map_or_else(|| default.to_owned(), |asked| asked.to_string_lossy().into_owned());
     // Whatever is asked for: secrets are never logged.
-    let filter = EnvFilter::try_new(format!("{asked},s3s=off")).unwrap_or_else(|_| EnvFilter::new(default));
+    let (filter, refused) = match EnvFilter::try_new(format!("{asked},s3s=off")) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new(default), Some(error)),
+    };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // It would say that a line cannot be written with `eprintln!`, which panics where standard error is gone: records and
     // deliveries go on when the log's disk is full or its collector has ended.
@@ -32,5 +39,8 @@ fn start_with(format: LogFormat, default: &str) {
     match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().init(),
+    }
+    if let Some(error) = refused {
+        tracing::warn!(variable = VARIABLE, value = asked, %error, default, "what is to be logged cannot be read; the default is");
     }
 }

@@ -1,5 +1,6 @@
 """Usage errors end with 2, failures with 1, each with one clear line; help teaches."""
 
+import re
 import socket
 import subprocess
 
@@ -63,3 +64,21 @@ def test_a_folder_that_cannot_be_written_is_told_and_ends_with_1(tmp_path):
     (tmp_path / "file").write_text("")
     done = run("serve", "--data-dir", tmp_path / "file", "--listen", "127.0.0.1:0")
     assert done.returncode == 1 and str(tmp_path / "file") in done.stderr and "panicked" not in done.stderr
+
+
+def variables():
+    """Every variable that `serve --help` names."""
+    return sorted(set(re.findall(r"\[env:\s+(OPENTRAIL_\w+)=", run("serve", "--help").stdout)))
+
+
+def test_variables_that_are_empty_are_none(house):
+    assert len(variables()) > 20
+    here = house(env={**dict.fromkeys(variables(), ""), "OPENTRAIL_LOG": ""}).start()
+    assert "INFO" in here.process.said(), "the default of what is logged holds, too"
+
+
+def test_a_log_filter_that_cannot_be_read_is_told_once_and_the_default_holds(house):
+    here = house(env={"OPENTRAIL_LOG": "opentrail_trail=loud"}).start()
+    (told,) = [line for line in here.process.said().splitlines() if "OPENTRAIL_LOG" in line]
+    assert "WARN" in told and "opentrail_trail=loud" in told
+    assert "INFO" in here.process.said()
