@@ -10,7 +10,7 @@ use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Full, Limited};
-use iam::{AuthError, Keys, Payload};
+use iam::{AuthError, Keys};
 use registry::Organization;
 use s3::S3Api;
 use serve::CloudTrail;
@@ -175,8 +175,7 @@ impl House {
         let now = now();
         if self.auth == Auth::Verify {
             let hash = aws::sigv4::sha256_hex(body);
-            let payload = Payload::Sha256(&hash);
-            return match iam::verify(&request, payload, service, |id| self.keys.find(id), now) {
+            return match iam::verify(&request, &hash, service, |id| self.keys.find(id), now) {
                 Ok(verified) => Ok((verified.identity(), Some(verified.region))),
                 Err(error) => Err((error.status(protocol, false), error.code(protocol, false), error.to_string())),
             };

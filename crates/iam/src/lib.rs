@@ -26,4 +26,4 @@ pub use credentials::{NoRandomness, administrator, shared_credentials};
 pub use error::AuthError;
 pub use file::{FirstStart, FirstStartError, ensure_administrator};
 pub use keys::Keys;
-pub use verify::{CLOCK_SKEW_SECONDS, Payload, PayloadSigning, Verified, check_head, verify};
+pub use verify::{CLOCK_SKEW_SECONDS, Verified, check_head, verify};

@@ -12,28 +12,6 @@ pub const CLOCK_SKEW_SECONDS: i64 = 15 * 60;
 /// The longest that a presigned URL may be good for: seven days.
 const EXPIRES_MAX_SECONDS: i64 = 7 * 24 * 3600;
 
-/// The payload of a request, as far as it is known when the head is verified.
-#[derive(Debug, Clone, Copy)]
-pub enum Payload<'a> {
-    /// The body was read whole: its lower-case hex SHA-256. Right for everything but S3.
-    Sha256(&'a str),
-    /// The body still streams, as S3's do: the head's own `x-amz-content-sha256` is verified as part of the head, and
-    /// whoever reads the body must hold it to [`Verified::payload`].
-    Streamed,
-}
-
-/// What the signature says about a payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PayloadSigning {
-    /// Its hex SHA-256 is signed. For [`Payload::Sha256`] it has been compared; for [`Payload::Streamed`] the reader
-    /// of the body must compare.
-    Sha256(String),
-    /// It is not signed.
-    Unsigned,
-    /// It comes in chunks: the value of `x-amz-content-sha256`, such as `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`.
-    Chunked(String),
-}
-
 /// A request that is authentic.
 #[derive(Debug, Clone)]
 pub struct Verified {
@@ -41,10 +19,6 @@ pub struct Verified {
     pub key: Arc<AccessKey>,
     /// The Region of the scope.
     pub region: String,
-    /// The service of the scope.
-    pub service: String,
-    /// What the signature covers of the body.
-    pub payload: PayloadSigning,
 }
 
 impl Verified {
@@ -58,20 +32,21 @@ impl Verified {
 /// Verifies the head of a request for `service` (a signing name, such as `cloudtrail`).
 ///
 /// `request` must have every header line as it was sent, `host` among them (for HTTP/2 made from `:authority`), because
-/// the signature covers them. `find_key` gives a key by its id, whatever its status. `now` is the present.
+/// the signature covers them. `payload_hash` is the lower-case hex SHA-256 of its body. `find_key` gives a key by its id,
+/// whatever its status. `now` is the present.
 ///
 /// # Errors
 /// The first [`AuthError`]; the signature itself is looked at last, when everything else fits.
 pub fn verify(
     request: &Request<'_>,
-    payload: Payload<'_>,
+    payload_hash: &str,
     service: &str,
     find_key: impl FnOnce(&str) -> Option<Arc<AccessKey>>,
     now: EventTime,
 ) -> Result<Verified, AuthError> {
     let Signed { credential, presigned, timestamp } = signed(request, service, now)?;
     let is_s3 = service == "s3";
-    let payload_hash = payload_hash(request, payload, is_s3, presigned)?;
+    let payload_hash = canonical_payload(request, payload_hash, is_s3, presigned)?;
 
     let key = find_key(&credential.access_key_id)
         .filter(|key| key.status == KeyStatus::Active)
@@ -86,12 +61,7 @@ pub fn verify(
     if !signature.matches(&credential.signature) {
         return Err(AuthError::Signature);
     }
-    Ok(Verified {
-        key,
-        region: region.to_owned(),
-        service: credential.service.clone().into_owned(),
-        payload: payload_signing(payload_hash),
-    })
+    Ok(Verified { key, region: region.to_owned() })
 }
 
 /// Checks everything of a request's signature that its head tells, but for the signature itself: for S3, whose store compares
@@ -208,33 +178,17 @@ fn check_signed_headers(request: &Request<'_>, credential: &Credential<'_>) -> R
 }
 
 /// What stands for the payload in the canonical request.
-fn payload_hash<'a>(
+fn canonical_payload<'a>(
     request: &Request<'a>,
-    payload: Payload<'a>,
+    payload_hash: &'a str,
     is_s3: bool,
     presigned: bool,
 ) -> Result<&'a str, AuthError> {
-    let declared = request.headers.get("x-amz-content-sha256");
-    match payload {
-        Payload::Sha256(computed) => match declared {
-            Some(UNSIGNED_PAYLOAD) if is_s3 => Ok(UNSIGNED_PAYLOAD),
-            Some(declared) if declared != computed => Err(AuthError::PayloadMismatch),
-            None if is_s3 && presigned => Ok(UNSIGNED_PAYLOAD),
-            _ => Ok(computed),
-        },
-        Payload::Streamed => match declared.or_else(|| request.query_value("X-Amz-Content-Sha256")) {
-            Some(declared) => Ok(declared),
-            None if presigned => Ok(UNSIGNED_PAYLOAD),
-            None => Err(AuthError::Incomplete("Missing required header for this request: x-amz-content-sha256")),
-        },
-    }
-}
-
-fn payload_signing(payload_hash: &str) -> PayloadSigning {
-    match payload_hash {
-        UNSIGNED_PAYLOAD => PayloadSigning::Unsigned,
-        chunked if chunked.starts_with("STREAMING-") => PayloadSigning::Chunked(chunked.to_owned()),
-        hash => PayloadSigning::Sha256(hash.to_owned()),
+    match request.headers.get("x-amz-content-sha256") {
+        Some(UNSIGNED_PAYLOAD) if is_s3 => Ok(UNSIGNED_PAYLOAD),
+        Some(declared) if declared != payload_hash => Err(AuthError::PayloadMismatch),
+        None if is_s3 && presigned => Ok(UNSIGNED_PAYLOAD),
+        _ => Ok(payload_hash),
     }
 }
 
