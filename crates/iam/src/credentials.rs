@@ -21,7 +21,7 @@ pub struct NoRandomness;
 ///
 /// # Errors
 /// [`NoRandomness`], from `random`.
-pub fn administrator(
+pub(crate) fn administrator(
     account_id: &str,
     now_ms: u64,
     random: &mut dyn FnMut(&mut [u8]) -> Result<(), NoRandomness>,
@@ -38,7 +38,7 @@ pub fn administrator(
 }
 
 /// A shared-credentials file with that key under `[default]`; wiped when dropped.
-pub fn shared_credentials(key: &AccessKey, region: &str) -> Zeroizing<String> {
+pub(crate) fn shared_credentials(key: &AccessKey, region: &str) -> Zeroizing<String> {
     Zeroizing::new(format!(
         "# The {} of account {}, made by OpenTrail at its first start.\n\
          # Use it with: export AWS_SHARED_CREDENTIALS_FILE=<the path of this file>\n\

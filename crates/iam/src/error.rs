@@ -23,7 +23,7 @@ pub enum AuthError {
         /// The service that was called.
         expected: String,
     },
-    /// The caller's clock is off by more than [`CLOCK_SKEW_SECONDS`](crate::CLOCK_SKEW_SECONDS).
+    /// The caller's clock is off by more than 15 minutes.
     #[error("Signature expired or not yet current: {signed_at} is more than 15 min. from {now}")]
     Skewed {
         /// `X-Amz-Date`.

@@ -5,7 +5,7 @@
 //! a signature mean something: that it is of this time, of this service, over these headers and this payload, by a key
 //! that may be used. Signatures are compared in constant time. [`AuthError`] knows its name in each protocol.
 //!
-//! [`Keys`] finds access keys in the registry, which holds them in memory and wipes their secrets. [`administrator`]
+//! [`Keys`] finds access keys in the registry, which holds them in memory and wipes their secrets. [`ensure_administrator`]
 //! makes the first one.
 //!
 //! Why not `scratchstack-aws-signature` (0.11), which does the same check: it takes an `http::Request` with its body and
@@ -22,8 +22,7 @@ mod file;
 mod keys;
 mod verify;
 
-pub use credentials::{NoRandomness, administrator, shared_credentials};
 pub use error::AuthError;
 pub use file::{FirstStart, FirstStartError, ensure_administrator};
 pub use keys::Keys;
-pub use verify::{CLOCK_SKEW_SECONDS, Verified, check_head, verify};
+pub use verify::{Verified, check_head, verify};

@@ -8,7 +8,7 @@ use registry::{AccessKey, KeyStatus};
 use std::sync::Arc;
 
 /// How far a caller's clock may be off, either way.
-pub const CLOCK_SKEW_SECONDS: i64 = 15 * 60;
+const CLOCK_SKEW_SECONDS: i64 = 15 * 60;
 /// The longest that a presigned URL may be good for: seven days.
 const EXPIRES_MAX_SECONDS: i64 = 7 * 24 * 3600;
 

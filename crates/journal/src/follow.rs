@@ -179,7 +179,7 @@ impl<F: Follower, S: Future<Output = ()> + Send> Following<F, S> {
             };
             match answer {
                 Some(Ok(())) => {
-                    self.handle.succeeded(self.journal.now_ms());
+                    self.handle.succeeded();
                     return Ok(());
                 }
                 Some(Err(error)) => self.failed(&error).await?,

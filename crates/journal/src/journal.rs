@@ -169,10 +169,6 @@ impl Journal {
     pub(crate) fn forget_follower(&self, handle: &FollowerHandle) {
         self.0.followers.remove(handle);
     }
-
-    pub(crate) fn now_ms(&self) -> u64 {
-        self.0.core.options.clock.now_ms()
-    }
 }
 
 impl Inner {

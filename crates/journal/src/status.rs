@@ -18,8 +18,6 @@ pub struct FollowerStatus {
     pub last_error: Option<String>,
     /// Failures since the last success.
     pub failures: u64,
-    /// When it last took a batch or was flushed, in milliseconds since the Unix epoch.
-    pub last_success_ms: Option<u64>,
     /// Entries that it never saw because retention had removed them.
     pub skipped: u64,
     /// Whether its loop runs.
@@ -50,7 +48,6 @@ impl FollowerHandle {
             lag: 0,
             last_error: None,
             failures: 0,
-            last_success_ms: None,
             skipped: 0,
             running: true,
         };
@@ -79,9 +76,8 @@ impl FollowerHandle {
         self.record().status.skipped += entries;
     }
 
-    pub(crate) fn succeeded(&self, now_ms: u64) {
+    pub(crate) fn succeeded(&self) {
         let status = &mut self.record().status;
-        status.last_success_ms = Some(now_ms);
         status.last_error = None;
         status.failures = 0;
     }

@@ -33,9 +33,7 @@ pub use api::{Auth, Check, Lookup, Named, Refusal, RequestBody, ResponseBody, S3
 pub use checksum::{Algorithm, Checksum, ChecksumKind};
 pub use error::{Result, StoreError};
 pub use list::{ListQuery, Page};
-pub use object::{
-    Attributes, BucketInfo, Condition, Listed, ObjectInfo, PartInfo, Tag, Time, UploadInfo, is_bucket_name, is_key,
-};
+pub use object::{Attributes, BucketInfo, Condition, Listed, ObjectInfo, PartInfo, Tag, Time, UploadInfo};
 pub use store::{
     CompletedPart, Completion, Copied, Deletion, NewObject, Object, ObjectStream, Received, Store, UploadPage,
 };

@@ -182,11 +182,11 @@ pub(crate) const PART_NUMBER_MAX: u32 = 10_000;
 pub(crate) const POLICY_MAX: usize = 20 * 1024;
 
 /// Whether S3 allows a bucket of this name.
-pub fn is_bucket_name(name: &str) -> bool {
+pub(crate) fn is_bucket_name(name: &str) -> bool {
     s3s::path::check_bucket_name(name)
 }
 
 /// Whether S3 allows this key.
-pub fn is_key(key: &str) -> bool {
+pub(crate) fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= KEY_MAX
 }

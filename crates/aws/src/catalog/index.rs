@@ -97,11 +97,6 @@ impl ServiceInfo {
         self.is_global().then_some(self.global_region)
     }
 
-    /// Whether its JSON errors carry the codes of its former query protocol in `x-amzn-query-error`.
-    pub fn is_query_compatible(&self) -> bool {
-        self.flags & service::QUERY_COMPATIBLE != 0
-    }
-
     /// Whether some of its operations need no signature.
     pub fn has_unsigned_operations(&self) -> bool {
         self.flags & service::UNSIGNED_OPERATIONS != 0

@@ -126,24 +126,9 @@ impl<'c> Member<'c> {
         self.has(flag::PAYLOAD)
     }
 
-    /// Whether it is the payload of an event of a stream.
-    pub fn is_event_payload(&self) -> bool {
-        self.has(flag::EVENT_PAYLOAD)
-    }
-
     /// Whether a list or map stands without its wrapping element.
     pub fn is_flattened(&self) -> bool {
         self.has(flag::FLATTENED)
-    }
-
-    /// Whether it is an attribute of the enclosing XML element.
-    pub fn is_xml_attribute(&self) -> bool {
-        self.has(flag::XML_ATTRIBUTE)
-    }
-
-    /// Whether its text is JSON (in a header: base64 of it).
-    pub fn is_json_value(&self) -> bool {
-        self.has(flag::JSON_VALUE)
     }
 
     /// Whether it must be sent.

@@ -157,11 +157,6 @@ impl<'c> Shape<'c> {
         self.has(flag::EVENT_STREAM)
     }
 
-    /// Whether it is an error.
-    pub fn is_error(&self) -> bool {
-        self.has(flag::ERROR)
-    }
-
     fn has(&self, flag: u32) -> bool {
         self.row.flags & flag != 0
     }

@@ -33,13 +33,6 @@ pub enum KeyStatus {
     Inactive,
 }
 
-impl AccessKey {
-    /// ARN of the user who owns the key.
-    pub fn user_arn(&self) -> String {
-        format!("arn:aws:iam::{}:user/{}", self.account_id, self.user_name)
-    }
-}
-
 impl Document for AccessKey {
     const KIND: &'static str = "access-key";
 

@@ -34,15 +34,6 @@ impl Store {
         self.inner.regions.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is a bucket of that name.
-    pub async fn bucket_exists(&self, name: &str) -> Result<bool> {
-        match self.bucket(name).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::NoSuchBucket(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The bucket of that name, or [`StoreError::NoSuchBucket`].
     pub async fn bucket(&self, name: &str) -> Result<BucketInfo> {
         let name = name.to_owned();
