@@ -29,7 +29,7 @@ Examples:
   opentrail validate-logs --trail-arn ARN --start-time 2026-01-15    is the archive as it was delivered?
   opentrail prove EVENT-ID                            a proof of one event, for somebody who trusts nobody
 
-Every flag of `serve` has a variable (OPENTRAIL_DATA_DIR, …) and a key of the same name in opentrail.toml."
+Every flag of `serve` has a variable (OPENTRAIL_DATA_DIR, …) and, but for --config, a key of the same name in opentrail.toml."
 )]
 pub(crate) struct Cli {
     /// What to do.

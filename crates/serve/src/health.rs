@@ -23,7 +23,7 @@ pub trait Vitals: Send + Sync + 'static {
 /// One reader of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowerVitals {
-    /// Such as `history` or `trail:management-events`.
+    /// Such as `history` or `trail/management-events`.
     pub name: String,
     /// The sequence number of the entry it takes next; `None` before its first start.
     pub position: Option<u64>,
