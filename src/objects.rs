@@ -182,6 +182,16 @@ impl serve::Buckets for TrailBuckets {
         Box::pin(async move { self.0.check_bucket(bucket).await.map_err(told) })
     }
 
+    fn region<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            match &self.0 {
+                Buckets::Upstream(endpoint) => endpoint.region_of(bucket).await,
+                // The store that is served here takes no keys.
+                Buckets::Embedded(..) => None,
+            }
+        })
+    }
+
     fn put_marker<'a>(&'a self, trail: &'a Trail, key: &'a str) -> BoxFuture<'a, Result<(), serve::BucketError>> {
         let headers = ObjectHeaders::LOG_FILE.encrypted_for(trail);
         Box::pin(async move { self.0.put(&trail.s3_bucket_name, key, Bytes::new(), headers).await.map_err(told) })

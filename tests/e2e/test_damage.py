@@ -18,8 +18,8 @@ LOGS = f"opentrail-logs-{ACCOUNT}"
 
 def refuses_to_start(trail):
     """Its one line, and that it ended with 1."""
-    trail.process.spawn()
     said_before = len(trail.process.said())
+    trail.process.spawn()
     code = trail.process.child.wait(30)
     trail.process.child = None
     assert code == 1 and "panicked" not in trail.process.said()

@@ -35,7 +35,7 @@ SERVICES = {
         ("DeleteCertificate", {"CertificateArn": arn("acm", "certificate/" + NONE)}, W, "ResourceNotFoundException"),
     ]),
     "apigateway": ("rest-json", "apigateway", [
-        ("CreateRestApi", {"name": "a"}, W, None),
+        ("CreateRestApi", {"name": "a"}, W, None, {"createRestApiInput": {"name": "a"}, "template": False}),
         ("GetRestApi", {"restApiId": "none"}, R, "NotFoundException"),
     ]),
     "apigatewayv2": ("rest-json", "apigateway", [
@@ -76,7 +76,7 @@ SERVICES = {
     ]),
     "cloudwatch": ("rpc-v2-cbor", "monitoring", [
         ("PutMetricAlarm", {"AlarmName": "a", "MetricName": "m", "Namespace": "n", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.5, "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}, W, None),
-        ("GetDashboard", {"DashboardName": "none"}, R, "ResourceNotFound"),
+        ("GetDashboard", {"DashboardName": "none"}, R, "DashboardNotFoundError"),
     ]),
     "codebuild": ("rpc-v2-cbor", "codebuild", [
         ("ListProjects", {}, R, None, None),

@@ -71,7 +71,15 @@ pub(crate) fn take_in(
     if sign_in::is_sign_in(call) {
         answered.signed_in().into_iter().flatten().for_each(|lesson| recorder.identities.learn(lesson, answered.at));
     } else if let Some(lesson) = answered.lesson(operation) {
-        recorder.identities.learn(lesson, answered.at);
+        if credential.is_none() && answered.contradicts(&lesson) {
+            let key = lesson.access_key_id;
+            tracing::warn!(
+                key,
+                "an answer to nobody in particular gives somebody's key to somebody else; it is not believed"
+            );
+        } else {
+            recorder.identities.learn(lesson, answered.at);
+        }
     } else if let Some(revoked) = answered.revoked(operation) {
         recorder.identities.forget(&revoked);
     }
@@ -91,6 +99,14 @@ struct Answered<'t> {
 }
 
 impl<'t> Answered<'t> {
+    /// Whether a key that is said to be a new session's is known as somebody else's, or has the name of a user's. Answers are not
+    /// signed: to a call that is not signed either, whoever can put an object where STS is taken to answer could write one.
+    fn contradicts(&self, lesson: &Lesson) -> bool {
+        let is_another = |known: &Identity| known.arn.is_some() && known.arn != lesson.identity.arn;
+        lesson.access_key_id.starts_with("AKIA")
+            || self.identities.resolve(&lesson.access_key_id, self.at).is_some_and(|known| is_another(&known.identity))
+    }
+
     fn lesson(&self, operation: &str) -> Option<Lesson> {
         match operation {
             "AssumeRole" | "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity" => self.assumed_role(operation),

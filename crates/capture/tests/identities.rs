@@ -94,6 +94,26 @@ fn a_session_of_an_unknown_key_has_no_chain_and_a_failed_call_teaches_nothing() 
 }
 
 #[test]
+fn an_answer_to_nobody_in_particular_gives_no_key_to_somebody_else() {
+    let (recorder, memory) = recorder_with_memory();
+    let answer = |key: &str, role: &str| {
+        format!(
+            "<AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::111122223333:assumed-role/{role}/s</Arn></AssumedRoleUser>\
+             <Credentials><AccessKeyId>{key}</AccessKeyId>{CREDENTIALS}</Credentials>"
+        )
+    };
+    let asked = "Action=AssumeRoleWithWebIdentity&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fr&RoleSessionName=s&WebIdentityToken=PLANTED";
+    let arn = |key: &str| memory.resolve(key, NOW).and_then(|known| known.identity.arn.clone()).unwrap_or_default();
+    sts("", asked, &answer("ASIAONE", "r")).record(&recorder);
+    for key in ["ASIAONE", "AKIAUSERS", ALICE] {
+        let before = arn(key);
+        sts("", asked, &answer(key, "false")).record(&recorder);
+        assert_eq!(arn(key), before, "{key}");
+    }
+    assert!(arn("ASIAONE").ends_with("/r/s") && arn("AKIAUSERS").is_empty());
+}
+
+#[test]
 fn saml_and_web_identity_subjects_are_the_first_of_their_chains() {
     let (recorder, _) = recorder_with_memory();
     let user = |key: &str| {

@@ -1,6 +1,7 @@
 //! The registry through its door: versions, conflicts, watching, and what survives.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
+use event::{DataResource, EventSelector, Selectors};
 use opentrail_registry::{
     DigestChains, DigestLink, DigestState, Document, Expected, Meta, Position, Registry, RegistryError, Trail, Version,
 };
@@ -179,6 +180,21 @@ fn digests_of_a_large_organization_are_within_the_limit() {
     Registry::open(&path).unwrap().put(state.clone(), Expected::Absent).unwrap();
     let kept = Registry::open(&path).unwrap().get::<DigestState>(&trail.arn()).unwrap().unwrap();
     assert_eq!(*kept.document, state);
+}
+
+#[test]
+fn a_trail_is_kept_with_all_the_large_selectors_that_were_replaced() {
+    let (_folder, path) = folder();
+    let mut trail = Trail::new("eu-west-1", "111122223333", "main", "audit", 1);
+    trail.logging.start(0, 1, 0);
+    for number in 0..16 {
+        let value = DataResource { resource_type: "AWS::S3::Object".to_owned(), values: vec!["x".repeat(1_200_000)] };
+        let selector = EventSelector { data_resources: vec![value], ..EventSelector::default() };
+        trail.select(Selectors::Basic(vec![selector]), number + 1, 0);
+    }
+    Registry::open(&path).unwrap().put(trail.clone(), Expected::Absent).unwrap();
+    let kept = Registry::open(&path).unwrap().get::<Trail>(&trail.arn()).unwrap().unwrap();
+    assert_eq!(*kept.document, trail);
 }
 
 proptest! {

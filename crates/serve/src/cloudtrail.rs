@@ -357,6 +357,11 @@ impl CloudTrail {
             match self.write(&change).await {
                 Ok(()) => return Ok(change.into_trail()),
                 Err(RegistryError::Conflict { .. }) => {}
+                Err(RegistryError::TooLarge { .. }) => {
+                    let message = "The trail's selectors were changed so often that what was logged under earlier ones has to be \
+                                   delivered first; try again in a few minutes.";
+                    return Err(ApiError::new("ThrottlingException", message));
+                }
                 Err(error) => return Err(ApiError::internal(&error)),
             }
         }

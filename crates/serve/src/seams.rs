@@ -20,6 +20,9 @@ pub trait Buckets: Send + Sync + 'static {
     /// [`BucketError`] when it is not there, or may not be used.
     fn check<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>>;
 
+    /// The Region in which the bucket lies, where the store tells and lets us ask: the key of a trail must be of that Region.
+    fn region<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Option<String>>;
+
     /// Writes the zero-byte object that shows that delivery may write into the trail's bucket: `Content-Type:
     /// application/json`, `Content-Encoding: gzip`, encrypted with the trail's key
     /// (`reference/trails-and-delivery.md §3`, preflight). Writing it again is fine.

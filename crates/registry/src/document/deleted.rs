@@ -23,6 +23,7 @@ impl DeletedTrail {
 
 impl Document for DeletedTrail {
     const KIND: &'static str = "deleted-trail";
+    const BODY_MAX: usize = Trail::BODY_MAX + 4096;
 
     fn key(&self) -> String {
         DeletedTrail::key_of(&self.trail.arn(), self.trail.created_ms)

@@ -71,6 +71,7 @@ impl Document for DeliveryState {
     /// The second form holds a [`Trail`] of its third form, or of its second: an older program would carry out what is
     /// pending by its own idea of the trail.
     const FORM: u32 = 2;
+    const BODY_MAX: usize = Trail::BODY_MAX + 4096;
 
     fn key(&self) -> String {
         self.trail_arn.clone()

@@ -268,6 +268,8 @@ impl Document for Trail {
     /// fourth what was replaced tells Regions and global service events: a program that knows only earlier ones must not deliver
     /// such a trail.
     const FORM: u32 = 4;
+    /// Selectors may have three megabytes, and those that were replaced are kept until delivery has passed them.
+    const BODY_MAX: usize = 64 << 20;
 
     fn key(&self) -> String {
         self.arn()

@@ -118,15 +118,22 @@ pub(crate) fn check_key(key: &str) -> Result<(), ApiError> {
     if fits { Ok(()) } else { Err(invalid()) }
 }
 
-/// Checks that a key that is named by its ARN lies in the trail's home Region.
+/// The Region that an ARN names.
+pub(crate) fn region_of_arn(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2)).filter(|region| !region.is_empty())
+}
+
+/// Checks that a key that is named by its ARN is of the Region in which the bucket lies. Where the store names none, that is
+/// us-east-1 in AWS, and in a store without Regions the trail's own.
 ///
 /// # Errors
 /// `KmsKeyNotFoundException`.
-pub(crate) fn check_key_region(key: &str, home_region: &str) -> Result<(), ApiError> {
-    match key.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2)) {
-        Some(region) if region != home_region => Err(key_not_found(key)),
-        _ => Ok(()),
-    }
+pub(crate) fn check_key_region(key: &str, of_bucket: Option<&str>, home_region: &str) -> Result<(), ApiError> {
+    let fits = |region: &str| match of_bucket {
+        Some(of_bucket) => region == of_bucket,
+        None => region == home_region || region == "us-east-1",
+    };
+    if region_of_arn(key).is_none_or(fits) { Ok(()) } else { Err(key_not_found(key)) }
 }
 
 /// The whole ARN of a key, or of an alias, as it is named: an id stands for a key of the account in the home Region.
@@ -267,9 +274,12 @@ mod tests {
         }
         assert_eq!(key_arn("alias/a", "eu-west-1", "111122223333"), "arn:aws:kms:eu-west-1:111122223333:alias/a");
         let code = |result: Result<(), ApiError>| result.unwrap_err().code;
-        assert_eq!(check_key_region(arn, "eu-west-1"), Ok(()));
-        assert_eq!(check_key_region("alias/a", "us-east-1"), Ok(()));
-        assert_eq!(code(check_key_region(arn, "us-east-1")), "KmsKeyNotFoundException");
+        // The bucket decides, not the trail.
+        assert_eq!(check_key_region(arn, Some("eu-west-1"), "us-east-1"), Ok(()));
+        assert_eq!(code(check_key_region(arn, Some("us-east-1"), "eu-west-1")), "KmsKeyNotFoundException");
+        assert_eq!(check_key_region(arn, None, "eu-west-1"), Ok(()));
+        assert_eq!(code(check_key_region(arn, None, "us-east-1")), "KmsKeyNotFoundException");
+        assert_eq!(check_key_region("alias/a", Some("us-east-1"), "eu-west-1"), Ok(()));
     }
 
     #[test]

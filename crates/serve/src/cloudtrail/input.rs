@@ -8,8 +8,8 @@ use event::EventTime;
 use serde_json::{Map, Value};
 
 /// The largest body that is read. The largest valid input of these operations is a LookupEvents or CreateTrail of a few
-/// kilobytes; PutEventSelectors with 500 values of 2,048 characters stays under 2 MB.
-pub(crate) const MAX_BODY_BYTES: usize = 4 << 20;
+/// kilobytes; PutEventSelectors with 500 values of 2,048 characters, each as long as JSON can make it, stays under 7 MB.
+pub(crate) const MAX_BODY_BYTES: usize = 8 << 20;
 
 /// A request's members.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! the key is one, whether the topic and the log group can be told, in this order (`reference/trails-and-delivery.md §3`,
 //! preflight). What was written stays when a try fails.
 
-use super::destination::{UNKNOWN_LOG_GROUP, key_arn, key_not_found};
+use super::destination::{UNKNOWN_LOG_GROUP, check_key_region, key_arn, key_not_found, region_of_arn};
 use super::error::ApiError;
 use crate::seams::{BucketError, Buckets, DestinationError, Kms, KmsError, LogGroups, Topics};
 use registry::Trail;
@@ -62,6 +62,7 @@ impl Preflight {
     /// The bucket's errors, the key's, the topic's, the log group's. Where nobody serves topics or log groups, that comes first.
     pub(crate) async fn try_out(&self, trail: &Trail) -> Result<Tried, ApiError> {
         self.check_served(trail)?;
+        self.check_key_fits(trail).await?;
         let (key, verdict) = self.find_key(trail).await;
         // Also a key that is none: the bucket comes first, and nothing is written there with less encryption than was asked for.
         let tried = Trail { kms_key_id: key.clone(), ..trail.clone() };
@@ -192,6 +193,14 @@ impl Preflight {
         }
     }
 
+    /// Refuses a key of another Region than the bucket's.
+    async fn check_key_fits(&self, trail: &Trail) -> Result<(), ApiError> {
+        let Some(key) = trail.kms_key_id.as_deref().filter(|key| region_of_arn(key).is_some()) else { return Ok(()) };
+        let asked = self.buckets.region(&trail.s3_bucket_name);
+        let region = tokio::time::timeout(KEY_TIMEOUT, asked).await.ok().flatten();
+        check_key_region(key, region.as_deref(), &trail.home_region)
+    }
+
     /// The trail's key. Where nobody can be asked, what an alias stands for is not known, and the rest is believed.
     async fn find_key(&self, trail: &Trail) -> FoundKey {
         let Some(key) = trail.kms_key_id.as_deref() else { return (None, Ok(())) };
@@ -199,7 +208,8 @@ impl Preflight {
         let believed = if key.contains("alias/") { Err(key_not_found(key)) } else { Ok(()) };
         let Some(kms) = &self.kms else { return (given, believed) };
         let late = || KmsError::Unavailable("it did not answer in time".to_owned());
-        let found = tokio::time::timeout(KEY_TIMEOUT, kms.find(key, &trail.home_region)).await;
+        let found =
+            tokio::time::timeout(KEY_TIMEOUT, kms.find(key, region_of_arn(key).unwrap_or(&trail.home_region))).await;
         match found.unwrap_or_else(|_| Err(late())) {
             Ok(found) if found.is_enabled => (Some(found.arn), Ok(())),
             Ok(found) => {

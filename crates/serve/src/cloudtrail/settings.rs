@@ -2,7 +2,7 @@
 //! (`reference/trails-and-delivery.md §2–4`). Nothing is touched here; the bucket is tried afterwards.
 
 use super::arn::{TrailRef, check_name};
-use super::destination::{check_bucket, check_key, check_key_region, check_logs, check_prefix, check_topic, topic_arn};
+use super::destination::{check_bucket, check_key, check_logs, check_prefix, check_topic, topic_arn};
 use super::error::ApiError;
 use super::input::Input;
 use super::organization;
@@ -150,7 +150,6 @@ fn checked(mut trail: Trail) -> Result<Trail, ApiError> {
         &trail.home_region,
     )?;
     trail.kms_key_id.as_deref().map(check_key).transpose()?;
-    trail.kms_key_id.as_deref().map(|key| check_key_region(key, &trail.home_region)).transpose()?;
     if trail.is_multi_region_trail && !trail.include_global_service_events {
         let message = "Multi-Region trail must include global service events.";
         return Err(ApiError::new("InvalidParameterCombinationException", message));

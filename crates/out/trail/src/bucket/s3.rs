@@ -82,6 +82,11 @@ impl S3Endpoint {
         &self.endpoint
     }
 
+    /// The Region in which a bucket lies, where the store tells.
+    pub async fn region_of(&self, bucket: &str) -> Option<String> {
+        self.ask(bucket, "?location").await.ok().and_then(|answer| region_of(&answer))
+    }
+
     /// Makes a bucket; one that is ours already is fine.
     ///
     /// # Errors
@@ -302,6 +307,40 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     rest.split_once("</").map(|(text, _)| text)
 }
 
+/// The Region of a bucket, from what GetBucketLocation answers. `None` where it names none: AWS does so for us-east-1, and
+/// stores without Regions do. One has a name of old.
+pub(crate) fn region_of(answer: &str) -> Option<String> {
+    match elements(answer, "LocationConstraint").next().unwrap_or_default().as_str() {
+        "" => None,
+        "EU" => Some("eu-west-1".to_owned()),
+        region => Some(region.to_owned()),
+    }
+}
+
+/// The texts of all elements of a name, in a document in which they hold nothing but text.
+pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
+    let (opening, closing) = (format!("<{name}"), format!("</{name}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, after) = rest.split_once(opening.as_str())?;
+            let (attributes, content) = after.split_once('>')?;
+            rest = content;
+            // Otherwise the name of the element only begins so.
+            if !attributes.starts_with(|letter: char| !letter.is_ascii_whitespace() && letter != '/') {
+                break if attributes.ends_with('/') { Some(String::new()) } else { text_of(&mut rest, &closing) };
+            }
+        }
+    })
+}
+
+/// The text up to the end of an element.
+fn text_of(rest: &mut &str, closing: &str) -> Option<String> {
+    let (text, after) = rest.split_once(closing)?;
+    *rest = after;
+    Some(quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned))
+}
+
 /// An error with its causes: the HTTP client hides "connection refused" two levels down.
 pub(crate) fn whole_cause(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -319,6 +358,33 @@ pub(crate) fn whole_cause(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_a_listing_are_read_as_they_are_meant() {
+        let xml = "<ListBucketResult><Contents><Key>a&amp;b/c</Key></Contents><Contents><Key>d</Key></Contents><IsTruncated>false</IsTruncated></ListBucketResult>";
+        assert_eq!(elements(xml, "Key").collect::<Vec<_>>(), ["a&b/c", "d"]);
+        assert_eq!(elements(xml, "NextContinuationToken").next(), None);
+        let xml = "<KeyCount>2</KeyCount><Key>a</Key><Key/><Key x=\"y\">b</Key><Key>cut";
+        assert_eq!(elements(xml, "Key").collect::<Vec<_>>(), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn the_region_of_a_bucket_is_read_as_aws_tells_it() {
+        const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+        for (answer, region) in [
+            (
+                format!("<?xml version=\"1.0\"?>\n<LocationConstraint {NAMESPACE}>eu-central-1</LocationConstraint>"),
+                Some("eu-central-1"),
+            ),
+            (format!("<LocationConstraint {NAMESPACE}/>"), None),
+            (format!("<LocationConstraint {NAMESPACE}></LocationConstraint>"), None),
+            ("<LocationConstraint>EU</LocationConstraint>".to_owned(), Some("eu-west-1")),
+            ("<LocationConstraint/>".to_owned(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(region_of(&answer).as_deref(), region, "{answer}");
+        }
+    }
 
     #[test]
     fn an_error_answer_keeps_the_code_of_s3() {

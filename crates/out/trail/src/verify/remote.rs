@@ -3,7 +3,7 @@
 use super::archive::{Archive, ArchiveError, Body, Object};
 use super::keys::{KeySource, PublicKeys};
 use crate::BucketError;
-use crate::bucket::s3::{S3Endpoint, S3Options};
+use crate::bucket::s3::{S3Endpoint, S3Options, elements, region_of};
 use crate::client::{Patience, client};
 use bytes::Bytes;
 use event::EventTime;
@@ -64,7 +64,7 @@ impl S3Archive {
         let answer = text(asked.map_err(|error| failed(bucket, &error))?)
             .await
             .map_err(|why| ArchiveError::Failed(bucket.to_owned(), why))?;
-        let region = region_of(&answer);
+        let region = region_of(&answer).unwrap_or_else(|| "us-east-1".to_owned());
         regions.insert(bucket.to_owned(), region.clone());
         self.client(&region)
     }
@@ -151,39 +151,6 @@ impl Archive for S3Archive {
 
 fn failed(bucket: &str, error: &BucketError) -> ArchiveError {
     ArchiveError::Failed(format!("s3://{bucket}"), error.to_string())
-}
-
-/// The Region of a bucket, from what GetBucketLocation answers: nothing for the first Region, and a name of old for another.
-fn region_of(answer: &str) -> String {
-    match elements(answer, "LocationConstraint").next().unwrap_or_default().as_str() {
-        "" => "us-east-1".to_owned(),
-        "EU" => "eu-west-1".to_owned(),
-        region => region.to_owned(),
-    }
-}
-
-/// The texts of all elements of a name, in a document in which they hold nothing but text.
-fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
-    let (opening, closing) = (format!("<{name}"), format!("</{name}>"));
-    let mut rest = xml;
-    std::iter::from_fn(move || {
-        loop {
-            let (_, after) = rest.split_once(opening.as_str())?;
-            let (attributes, content) = after.split_once('>')?;
-            rest = content;
-            // Otherwise the name of the element only begins so.
-            if !attributes.starts_with(|letter: char| !letter.is_ascii_whitespace() && letter != '/') {
-                break if attributes.ends_with('/') { Some(String::new()) } else { element(&mut rest, &closing) };
-            }
-        }
-    })
-}
-
-/// The text up to the end of an element.
-fn element(rest: &mut &str, closing: &str) -> Option<String> {
-    let (text, after) = rest.split_once(closing)?;
-    *rest = after;
-    Some(quick_xml::escape::unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned))
 }
 
 /// A small answer.
@@ -339,37 +306,5 @@ impl KeySource for CloudTrailApi {
                 }
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_a_listing_are_read_as_they_are_meant() {
-        let xml = "<ListBucketResult><Contents><Key>a&amp;b/c</Key></Contents><Contents><Key>d</Key></Contents><IsTruncated>false</IsTruncated></ListBucketResult>";
-        assert_eq!(elements(xml, "Key").collect::<Vec<_>>(), ["a&b/c", "d"]);
-        assert_eq!(elements(xml, "NextContinuationToken").next(), None);
-        let xml = "<KeyCount>2</KeyCount><Key>a</Key><Key/><Key x=\"y\">b</Key><Key>cut";
-        assert_eq!(elements(xml, "Key").collect::<Vec<_>>(), ["a", "", "b"]);
-    }
-
-    #[test]
-    fn the_region_of_a_bucket_is_read_as_aws_tells_it() {
-        const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
-        for (answer, region) in [
-            (
-                format!("<?xml version=\"1.0\"?>\n<LocationConstraint {NAMESPACE}>eu-central-1</LocationConstraint>"),
-                "eu-central-1",
-            ),
-            (format!("<LocationConstraint {NAMESPACE}/>"), "us-east-1"),
-            (format!("<LocationConstraint {NAMESPACE}></LocationConstraint>"), "us-east-1"),
-            ("<LocationConstraint>EU</LocationConstraint>".to_owned(), "eu-west-1"),
-            ("<LocationConstraint/>".to_owned(), "us-east-1"),
-            (String::new(), "us-east-1"),
-        ] {
-            assert_eq!(region_of(&answer), region, "{answer}");
-        }
     }
 }
