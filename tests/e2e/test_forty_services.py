@@ -36,7 +36,7 @@ SERVICES = {
     ]),
     "apigateway": ("rest-json", "apigateway", [
         ("CreateRestApi", {"name": "a"}, W, None, {"createRestApiInput": {"name": "a"}, "template": False}),
-        ("GetRestApi", {"restApiId": "none"}, R, "NotFoundException"),
+        ("GetRestApi", {"restApiId": "none"}, R, "NotFoundException", {"restApiId": "none", "template": False}),
     ]),
     "apigatewayv2": ("rest-json", "apigateway", [
         ("CreateApi", {"Name": "a", "ProtocolType": "HTTP"}, W, None),
