@@ -63,9 +63,8 @@ pub fn follow<F: Follower>(
         drain_to: None,
     };
     let running = async move {
-        let guard = Unwinding(following.handle.clone());
+        let _guard = Unwinding(following.handle.clone());
         let ended = following.run().await;
-        std::mem::forget(guard);
         let Following { journal, follower, handle, .. } = following;
         match ended {
             Ok(()) => handle.ended(None),
@@ -86,7 +85,8 @@ pub fn follow<F: Follower>(
     (handle, running)
 }
 
-/// Tells when the loop ends by a panic of the follower, or is dropped: health would take it for one that runs.
+/// Tells when the loop ends by a panic of the follower, or is dropped: health would take it for one that runs. Of a loop that
+/// has told why it ended it changes nothing.
 struct Unwinding(FollowerHandle);
 
 impl Drop for Unwinding {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use event::Event;
 use opentrail_journal::{
-    Entry, Flush, FollowError, FollowOptions, Follower, Journal, JournalError, Options, ReadLimit, Reading,
+    Ahead, Entry, Flush, FollowError, FollowOptions, Follower, Journal, JournalError, Options, ReadLimit, Reading,
     RetainPolicy, Seq, follow,
 };
 use std::sync::{Arc, Mutex};
@@ -38,6 +38,7 @@ struct Recorder {
     due: Option<Instant>,
     hangs: bool,
     panics: bool,
+    ahead: Option<Ahead>,
 }
 
 impl Recorder {
@@ -50,6 +51,7 @@ impl Recorder {
             due: None,
             hangs: false,
             panics: false,
+            ahead: None,
         }
     }
 
@@ -64,6 +66,10 @@ impl Recorder {
 impl Follower for Recorder {
     fn name(&self) -> &str {
         "recorder"
+    }
+
+    fn ahead(&self) -> Option<Ahead> {
+        self.ahead.clone()
     }
 
     async fn position(&mut self) -> Result<Seq, FollowError> {
@@ -235,6 +241,24 @@ async fn health_shows_a_follower_that_panicked() {
     assert!(tokio::spawn(running).await.is_err_and(|error| error.is_panic()));
     let status = &journal.followers()[0];
     assert_eq!((status.running, status.last_error.as_deref()), (false, Some("it panicked")));
+}
+
+#[tokio::test]
+async fn a_loop_that_has_ended_holds_nothing_of_its_follower() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(&dir);
+    let held = Arc::new(());
+    let ahead: Ahead = Arc::new({
+        let held = Arc::clone(&held);
+        move || {
+            let _ = &held;
+            None
+        }
+    });
+    let follower = Recorder { ahead: Some(ahead), ..Recorder::at(0) };
+    let (_, running) = follow(&journal, follower, quick(), std::future::ready(()));
+    drop(running.await.unwrap());
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 #[tokio::test]
