@@ -229,7 +229,8 @@ impl Context {
     ) -> Result<Option<Finding>, ArchiveError> {
         let Request { chain, bucket, start, end, now, latest_delivery, is_going_on, .. } = &self.request;
         let Some(newest) = newest else {
-            let is_home = chain.region == chain.home_region;
+            // Of an organization, what the trail says may be of other accounts: this one may never have had any.
+            let is_home = chain.region == chain.home_region && chain.organization.is_none();
             let inside = |time: &EventTime| time > start && time <= end;
             return Ok(latest_delivery.filter(inside).filter(|_| is_home).map(|latest| Finding::Missing {
                 backfill: false,
