@@ -41,7 +41,7 @@ pub(crate) fn upstream(routes: &Routes) -> anyhow::Result<Arc<ClientConfig>> {
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
             for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
-                if let Some(place) = std::env::var_os(name) {
+                if let Some(place) = std::env::var_os(name).filter(|place| !place.is_empty()) {
                     anyhow::bail!(
                         "{} holds no certificate in PEM form (it is what {name} names)",
                         Path::new(&place).display()

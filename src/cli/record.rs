@@ -166,10 +166,10 @@ fn read_all(journal: &Journal) -> anyhow::Result<Vec<Event>> {
     }
 }
 
-/// Makes the file for the records, readable by its owner alone.
+/// Opens the file for the records, readable by its owner alone. What is in it stays until there are others: the command may read it.
 fn create(path: &Path) -> anyhow::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
     file.with_context(|| cannot_write(path))
 }
 
@@ -192,6 +192,11 @@ fn keep(events: &[Event], output: Option<(&Path, File)>) -> anyhow::Result<()> {
 
 /// `{"Records":[…]}`, the records byte for byte.
 fn write_records(file: File, events: &[Event]) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
     let mut file = std::io::BufWriter::new(file);
     file.write_all(b"{\"Records\":[")?;
     for (index, event) in events.iter().enumerate() {

@@ -136,6 +136,18 @@ def test_nothing_is_done_that_has_another_name(opentrail, s3):
     assert s3.get_object(Bucket="kept", Key="k")["Body"].read() == b"kept"
 
 
+def test_an_object_that_is_called_a_form_is_stored(opentrail, s3, bucket):
+    """As curl and urllib call whatever they send."""
+    headers = {"x-amz-content-sha256": hashlib.sha256(b"a=b").hexdigest(), "content-type": "application/x-www-form-urlencoded"}
+    request = AWSRequest(method="PUT", url=f"{opentrail.url}/{bucket}/form", data=b"a=b", headers=headers)
+    S3SigV4Auth(BotoCredentials(*opentrail.key()), "s3", "us-east-1").add_auth(request)
+    connection = http.client.HTTPConnection("127.0.0.1", opentrail.port, timeout=10)
+    connection.request("PUT", f"/{bucket}/form", b"a=b", dict(request.prepare().headers))
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert s3.get_object(Bucket=bucket, Key="form")["Body"].read() == b"a=b"
+
+
 def test_tags_of_buckets_and_objects(s3, bucket):
     assert error_of(s3.get_bucket_tagging, Bucket=bucket) == (404, "NoSuchTagSet")
     tags = [{"Key": "a", "Value": "1"}, {"Key": "b c", "Value": "é"}]

@@ -107,6 +107,9 @@ fn an_object_that_is_read_is_no_answer_of_the_service_that_its_reader_names() {
     assert_eq!(name("POST /", &[target]).as_deref(), Some("cognito-identity:GetCredentialsForIdentity"));
     let queue = "GET /123456789012/q?Action=ReceiveMessage&Version=2012-11-05";
     assert_eq!(name(queue, &[]).as_deref(), Some("sqs:ReceiveMessage"));
+    for line in ["GET /123456789012/obj", "GET /federation"] {
+        assert_ne!(name(&format!("{line}?{action}"), &[]).as_deref(), Some("sts:AssumeRoleWithWebIdentity"), "{line}");
+    }
     let (authorization, value) = scope("iam");
     let browser = ("content-type", "multipart/form-data; boundary=x");
     assert_eq!(name("POST /?Action=ListUsers&Version=2010-05-08", &[browser, (authorization, &value)]), None);

@@ -96,8 +96,11 @@ impl Call {
         if let Some(call) = opened.call {
             return Ok(call);
         }
-        // What was not read of a form may name another operation than the query string does.
-        if is_form(request) && !whole && recognise::form_action(body).is_none() {
+        // What was not read of a form may name another operation than its head does. (What `curl` calls a form is often JSON.)
+        let is_named = recognise::form_action(request.query.as_bytes()).is_some()
+            || request.headers.has("x-amz-target") && !body.trim_ascii_start().starts_with(b"{");
+        let is_form = request.method == "POST" && is_form(request);
+        if is_form && is_named && !whole && recognise::form_action(body).is_none() {
             return Err(Reason::UnknownOperation);
         }
         if let Some(call) = opened.service.filter(|_| opened.only_service).and_then(|service| by_action(service, body))
@@ -160,7 +163,7 @@ impl Call {
 pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
     // A form names its operation in the body: the head alone cannot tell.
     let may_be = || head.query.is_empty() || recognise::form_action(head.query.as_bytes()).is_some();
-    let in_body = is_form(head) && may_be();
+    let in_body = head.method == "POST" && is_form(head) && may_be();
     let found = if in_body { None } else { recognised(catalog, head, &[]) };
     let found = found.and_then(|found| {
         let service = catalog.service(found.service).ok()?;
@@ -199,7 +202,7 @@ fn recognised(catalog: &'static Catalog, request: &Request<'_>, body: &[u8]) -> 
     recognise::operation(catalog, request, body)
 }
 
-fn is_form(head: &Request<'_>) -> bool {
+pub(crate) fn is_form(head: &Request<'_>) -> bool {
     let form = "application/x-www-form-urlencoded";
     head.headers
         .get("content-type")

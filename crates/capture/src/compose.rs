@@ -83,7 +83,12 @@ impl Record<'_> {
         let kept = exchange.request_body;
         // Of a request that was given up nobody knows how it would have ended.
         let given_up = exchange.failure == Some(Failure::ClientGone);
-        let (raw_body, whole) = content_decoded(kept.bytes, kept.is_whole() && !given_up, encoding);
+        let is_whole = kept.is_whole() && !given_up;
+        let (raw_body, whole) = match content_decoded(kept.bytes, is_whole, encoding) {
+            // A form that cannot be decoded may be one that was never encoded, whatever its head says.
+            (body, false) if body.is_empty() && call::is_form(request) => (Cow::Borrowed(kept.bytes), is_whole),
+            decoded => decoded,
+        };
         let call = Call::identify(recorder.catalog, opened, request, (&raw_body, whole))?;
         let call = if call.is_s3() { call.about(s3::Address::of(&call, request).bucket.as_deref()) } else { call };
         let needs_body = opened.request_body.limit() > 0;

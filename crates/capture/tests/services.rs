@@ -156,6 +156,30 @@ fn what_was_not_read_of_a_form_is_not_guessed_from_its_query_string() {
 }
 
 #[test]
+fn an_object_that_is_called_a_form_is_an_object() {
+    let put = Scene::signed("PUT", "/bucket/key", "s3").header("content-type", "application/x-www-form-urlencoded");
+    let record = Scene { body_total: Some(2_000_000), ..put.body("Action=x") }.record(&recorder());
+    assert_eq!(at(&record, "/eventName"), "PutObject");
+    let json = Scene::signed("POST", "/", "dynamodb").header("content-type", "application/x-www-form-urlencoded");
+    let json = json.header("x-amz-target", "DynamoDB_20120810.PutItem").body("{\"TableName\":\"t\"");
+    assert_eq!(at(&Scene { body_total: Some(2_000_000), ..json }.record(&recorder()), "/eventName"), "PutItem");
+}
+
+#[test]
+fn a_form_is_read_though_its_head_says_that_it_is_compressed() {
+    for (encoding, form) in
+        [("br", &b"Action=DeleteUser&UserName=bob&x=\xff"[..]), ("gzip", b"\x1f\x8b&Action=DeleteUser&UserName=bob")]
+    {
+        let scene = Scene::form("iam", "").header("content-encoding", encoding);
+        let record = Scene { body: form.to_vec(), ..scene }.record(&recorder());
+        assert_eq!(
+            (at(&record, "/eventName"), at(&record, "/requestParameters/userName")),
+            (&json!("DeleteUser"), &json!("bob"))
+        );
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_hide_no_header() {
     let latin = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
     let mut scene = Scene::signed("PUT", "/bucket?acl", "s3");

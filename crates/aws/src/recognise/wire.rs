@@ -38,7 +38,7 @@ impl<'r> Wire<'r> {
         if let Some((prefix, operation)) = target.filter(|_| is_post) {
             return Wire::Json { prefix, operation };
         }
-        match action(request.query.as_bytes()).filter(|_| may_name(request)) {
+        match action(request.query.as_bytes()).filter(|named| may_name(request, named)) {
             Some(named) => named,
             None if is_post && is_form(request) => Wire::UnreadForm,
             None => Wire::Route,
@@ -46,20 +46,29 @@ impl<'r> Wire<'r> {
     }
 }
 
-/// Whether a query string may name the operation: at the root, at a queue of SQS, or where people who were let in elsewhere
-/// sign in to the console (`/federation`, whose words are secrets). Anywhere else it is a query string of
-/// REST, in which `Action` is any word: an object of S3 that is read with it would be taken for the answer of the service that
+/// Whether a query string may name this operation: at the root any, at a queue one of SQS's, and where people who were let in
+/// elsewhere sign in to the console (`/federation`, whose words are secrets) one of no version. Anywhere else it is a query string
+/// of REST, in which `Action` is any word: an object of S3 that is read with it would be taken for the answer of the service that
 /// its reader names. The fields of a browser's form may name another.
-fn may_name(request: &Request<'_>) -> bool {
-    let mut segments = request.path.trim_start_matches('/').split('/');
-    let account = segments.next().unwrap_or_default();
-    let is_queue = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && segments.count() == 1;
+fn may_name(request: &Request<'_>, named: &Wire<'_>) -> bool {
+    let Wire::Form { version, .. } = named else { return false };
+    // `/ACCOUNT/NAME`, or in emulators `/queue/…`.
+    let first = request.path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let is_account = first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_digit());
+    let is_place = match request.path.trim_matches('/') {
+        "" => true,
+        "federation" => version.is_empty(),
+        _ => (is_account || first == "queue") && version == SQS_VERSION,
+    };
     let is_multipart = request
         .headers
         .get("content-type")
         .is_some_and(|kind| kind.trim_start().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")));
-    (matches!(request.path.trim_matches('/'), "" | "federation") || is_queue) && !is_multipart
+    is_place && !is_multipart
 }
+
+/// The version of SQS's query protocol.
+const SQS_VERSION: &str = "2012-11-05";
 
 /// Whether the body is an `application/x-www-form-urlencoded` form.
 pub(super) fn is_form(request: &Request<'_>) -> bool {

@@ -331,7 +331,7 @@ fn is_ambiguous(target: &str, headers: &[httparse::Header<'_>]) -> bool {
             return true;
         }
     }
-    let is_targeted = first.last().is_some_and(Option::is_some);
+    let is_targeted = of("x-amz-target").and_then(|at| first.get(at)).is_some_and(Option::is_some);
     let query = target.split_once('?').map(|(_, query)| query).filter(|_| is_targeted);
     query.is_some_and(|query| aws::recognise::form_action(query.as_bytes()).is_some())
 }

@@ -66,8 +66,7 @@ where
     let service = hyper::service::service_fn(move |request| {
         let (peer, worker, in_flight) = (peer.clone(), Arc::clone(&worker), InFlight::new(&in_flight));
         async move {
-            let response = carry(request, peer, worker).await;
-            drop(in_flight);
+            let response = carry(request, peer, worker, in_flight).await;
             Ok::<_, std::convert::Infallible>(response.unwrap_or_else(|error| {
                 tracing::debug!(%error, "an HTTP/2 stream could not be carried");
                 let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
@@ -91,20 +90,29 @@ where
                 if let Err(error) = served {
                     tracing::debug!(%error, "an HTTP/2 connection ended early");
                 }
-                return;
+                break;
             }
             _ = tick.tick() => idle.store(streams.load(Ordering::Relaxed) == 0, Ordering::Relaxed),
         }
     }
+    // What became of the changes whose callers have gone is still to be recorded.
+    while streams.load(Ordering::Relaxed) > 0 {
+        tick.tick().await;
+    }
 }
 
-/// A stream whose request is in flight.
+/// A request in flight: of a stream, or of one that was reset and whose change is under way.
 struct InFlight(Arc<AtomicUsize>);
 
 impl InFlight {
     fn new(count: &Arc<AtomicUsize>) -> InFlight {
         count.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(count))
+    }
+
+    /// Whether there are more than a connection may have streams: some were reset while others came.
+    fn is_one_too_many(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > MAX_STREAMS as usize
     }
 }
 
@@ -126,16 +134,23 @@ async fn carry(
     request: Request<Incoming>,
     peer: Peer,
     worker: Arc<Worker>,
+    in_flight: InFlight,
 ) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError> {
-    if names_two_hosts(&request) {
+    let refusal = match () {
+        () if names_two_hosts(&request) => Some(StatusCode::BAD_REQUEST),
+        () if in_flight.is_one_too_many() => Some(StatusCode::SERVICE_UNAVAILABLE),
+        () => None,
+    };
+    if let Some(status) = refusal {
         worker.recording.metrics.bad_requests.inc();
         let nothing = Empty::new().map_err(|never| match never {}).boxed_unsync();
-        return Ok(Response::builder().status(StatusCode::BAD_REQUEST).body(nothing)?);
+        return Ok(Response::builder().status(status).body(nothing)?);
     }
     let (ours, theirs) = pipe();
     tokio::spawn(async move {
         let idle = AtomicBool::new(false);
         connection::serve(theirs, BytesMut::new(), peer, &worker, &idle).await;
+        drop(in_flight);
     });
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_headers(http1::MAX_HEADERS)

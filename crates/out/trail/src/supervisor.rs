@@ -69,8 +69,8 @@ struct Running {
     resting: Option<u64>,
 }
 
-/// A follower's loop that ended; `None` if it panicked.
-type Ended = (String, Option<Result<TrailFollower, JournalError>>);
+/// The loop of a trail's follower that ended: the trail's ARN and creation time, and how; `None` if it panicked.
+type Ended = (String, u64, Option<Result<TrailFollower, JournalError>>);
 
 /// How long the final digests of a trail may hold up the others.
 const LAST_DIGESTS: Duration = Duration::from_secs(10);
@@ -300,7 +300,8 @@ impl Supervisor {
         // A loop that failed stays listed while its trail is there, so that health shows it.
         let is_listed =
             |arn: &String, one: &Running| trails.get(arn).is_some_and(|trail| trail.created_ms == one.trail_created_ms);
-        running.retain(|arn, one| one.handle.status().running || is_listed(arn, one));
+        let unfinished = &self.unfinished;
+        running.retain(|arn, one| one.handle.status().running || is_listed(arn, one) || unfinished.contains(arn));
         // Before a trail that has taken the name of a deleted one: they have their states under the same key.
         let mut owed = BTreeSet::new();
         for gone in shared.deleted.list() {
@@ -312,7 +313,11 @@ impl Supervisor {
             let state = shared.tools.states.get(&arn);
             if period::resume_at(&gone.trail, state.as_deref()).is_some() {
                 owed.insert(arn.clone());
-                if self.waiting.get(&arn).is_none_or(|(at, _)| *at <= Instant::now()) {
+                // One that keeps another from its name has waited long enough.
+                let is_due = |(at, wait): &(Instant, Duration)| {
+                    *at <= Instant::now() || (*wait > PATIENCE && trails.contains_key(&arn))
+                };
+                if self.waiting.get(&arn).is_none_or(is_due) {
                     running.insert(arn.clone(), self.spawn_deleted(arn, &gone));
                 }
             } else {
@@ -353,13 +358,13 @@ impl Supervisor {
         };
         let (handle, follow) = journal::follow(&self.journal, follower, self.options, shutdown);
         self.unfinished.insert(arn.clone());
-        self.loops.spawn(async move { (arn, AssertUnwindSafe(follow).catch_unwind().await.ok()) });
+        self.loops.spawn(async move { (arn, trail_created_ms, AssertUnwindSafe(follow).catch_unwind().await.ok()) });
         Running { trail_created_ms, handle, keep: Some(keep), resting: None }
     }
 
     /// A loop has ended: because it was stopped, or because it cannot go on.
     async fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
-        let (arn, result) = match ended {
+        let (arn, created_ms, result) = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 tracing::error!(%error, "a trail's delivery was broken off");
@@ -367,10 +372,21 @@ impl Supervisor {
             }
         };
         self.unfinished.remove(&arn);
-        match result {
-            None => tracing::error!(trail = arn, "delivery of the trail panicked and stands until the next start"),
-            Some(Err(error)) => tracing::error!(trail = arn, %error, "delivery of the trail stopped"),
-            Some(Ok(follower)) => self.finished(&arn, follower).await,
+        let why = match result {
+            None => Some("it panicked".to_owned()),
+            Some(Err(error)) => Some(error.to_string()),
+            Some(Ok(follower)) => {
+                self.finished(&arn, follower).await;
+                None
+            }
+        };
+        if let Some(why) = why {
+            tracing::error!(trail = arn, why, "delivery of the trail stopped");
+            // One that is there stays listed, and stands until the next start.
+            if self.shared.tools.trails.get(&arn).is_none_or(|trail| trail.created_ms != created_ms) {
+                lock(&self.shared.running).remove(&arn);
+                self.try_later(&arn, created_ms, &why).await;
+            }
         }
         if self.shared.tools.trails.get(&arn).is_none() && self.owed(&arn).is_none() {
             on_disk(&self.shared.tools.states, move |states| forget(states, &arn)).await;

@@ -129,7 +129,9 @@ pub(crate) fn region_of_arn(arn: &str) -> Option<&str> {
 /// # Errors
 /// `KmsKeyNotFoundException`.
 pub(crate) fn check_key_region(key: &str, of_bucket: Option<&str>, home_region: &str) -> Result<(), ApiError> {
-    let fits = |region: &str| match of_bucket {
+    // `REGION` of AWS ends in a number; `default` and the like are stores' own words.
+    let is_aws = |region: &&str| region.contains('-') && region.ends_with(|last: char| last.is_ascii_digit());
+    let fits = |region: &str| match of_bucket.filter(is_aws) {
         Some(of_bucket) => region == of_bucket,
         None => region == home_region || region == "us-east-1",
     };
@@ -278,6 +280,7 @@ mod tests {
         assert_eq!(check_key_region(arn, Some("eu-west-1"), "us-east-1"), Ok(()));
         assert_eq!(code(check_key_region(arn, Some("us-east-1"), "eu-west-1")), "KmsKeyNotFoundException");
         assert_eq!(check_key_region(arn, None, "eu-west-1"), Ok(()));
+        assert_eq!(check_key_region(arn, Some("default"), "eu-west-1"), Ok(()));
         assert_eq!(code(check_key_region(arn, None, "us-east-1")), "KmsKeyNotFoundException");
         assert_eq!(check_key_region("alias/a", Some("us-east-1"), "eu-west-1"), Ok(()));
     }

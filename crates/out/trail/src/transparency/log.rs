@@ -52,14 +52,17 @@ pub(crate) enum LogError {
     Spool(#[from] std::io::Error),
 }
 
-/// Whether a store that fails so may answer later. One that does not let its objects be read will not.
+/// Whether a store that fails so may answer later: all but one that does not let its objects be read.
 fn may_pass(error: &BucketError) -> bool {
     match error {
-        BucketError::Unreachable(_) => true,
+        BucketError::Unreachable(_) | BucketError::NoSuchBucket(_) => true,
         BucketError::Refused { code, .. } => {
-            matches!(code.as_str(), "InternalError" | "ServiceUnavailable" | "SlowDown" | "RequestTimeout")
+            let is_lasting = matches!(
+                code.as_str(),
+                "AccessDenied" | "AllAccessDisabled" | "Forbidden" | "NotImplemented" | "MethodNotAllowed"
+            );
+            !is_lasting && !code.starts_with("KMS.")
         }
-        BucketError::NoSuchBucket(_) => false,
     }
 }
 
