@@ -5,6 +5,9 @@ use crate::{Pairs, Request};
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
 
+/// The version of SQS's query protocol.
+const SQS_VERSION: &str = "2012-11-05";
+
 /// The way in which a request names what it wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wire<'r> {
@@ -66,9 +69,6 @@ fn may_name(request: &Request<'_>, named: &Wire<'_>) -> bool {
         .is_some_and(|kind| kind.trim_start().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")));
     is_place && !is_multipart
 }
-
-/// The version of SQS's query protocol.
-const SQS_VERSION: &str = "2012-11-05";
 
 /// Whether the body is an `application/x-www-form-urlencoded` form.
 pub(super) fn is_form(request: &Request<'_>) -> bool {

@@ -136,12 +136,9 @@ async fn carry(
     worker: Arc<Worker>,
     in_flight: InFlight,
 ) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError> {
-    let refusal = match () {
-        () if names_two_hosts(&request) => Some(StatusCode::BAD_REQUEST),
-        () if in_flight.is_one_too_many() => Some(StatusCode::SERVICE_UNAVAILABLE),
-        () => None,
-    };
-    if let Some(status) = refusal {
+    let (two_hosts, one_too_many) = (names_two_hosts(&request), in_flight.is_one_too_many());
+    if two_hosts || one_too_many {
+        let status = if two_hosts { StatusCode::BAD_REQUEST } else { StatusCode::SERVICE_UNAVAILABLE };
         worker.recording.metrics.bad_requests.inc();
         let nothing = Empty::new().map_err(|never| match never {}).boxed_unsync();
         return Ok(Response::builder().status(status).body(nothing)?);
