@@ -21,6 +21,8 @@ use cli::say::{complain, plain, told};
 use std::process::ExitCode;
 
 /// Records are many small allocations that live for one call: measured at a tenth of the CPU time of a call.
+/// Without transparent huge pages: a short command touches many of them once, and clearing them took a tenth of its time; a
+/// server keeps a third less memory.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
