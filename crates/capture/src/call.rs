@@ -1,14 +1,19 @@
 //! What an exchange was in AWS's terms, and which of its bytes a record needs.
 
+pub(crate) mod classify;
+pub(crate) mod names;
+pub(crate) mod opened;
+mod read_only;
+pub(crate) mod resources;
+pub(crate) mod virtual_host;
+
+use self::opened::Opened;
 use crate::exchange::Keep;
-use crate::manner::{self, Manner};
-use crate::opened::Opened;
-use crate::params::is_opaque;
-use crate::redact::{self, Rows};
-use crate::render::{Renderer, Wire};
+use crate::render::manner::{self, Manner};
+use crate::render::redact::{self, Rows};
+use crate::render::{Renderer, Wire, drift};
 use crate::verdict::Reason;
-use crate::{classify, read_only};
-use aws::{Catalog, Operation, Protocol, Request, Service, ServiceId, recognise};
+use aws::{Catalog, Kind, Member, Operation, Protocol, Request, Service, ServiceId, recognise};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -140,18 +145,18 @@ impl Call {
                 name,
                 "PutObject" | "CopyObject" | "CreateMultipartUpload" | "CompleteMultipartUpload" | "UploadPart"
             ),
-            (service, _) if crate::drift::hides_result(service, name) => false,
+            (service, _) if drift::hides_result(service, name) => false,
             ("cloudfront-keyvaluestore" | "cognito-identity" | "ebs" | "events" | "sns" | "sqs", true) => {
                 !self.read_only
             }
             (_, true) => false,
-            (service, _) => !self.read_only || crate::drift::shows_result(service, name),
+            (service, _) => !self.read_only || drift::shows_result(service, name),
         }
     }
 
     /// Whether a successful answer may teach who a key is.
     pub(crate) fn teaches(&self) -> bool {
-        crate::learn::teaches(self.service.name(), self.operation.name())
+        teaches(self.service.name(), self.operation.name())
     }
 
     pub(crate) fn renderer(&self, wire: Wire) -> Renderer {
@@ -247,4 +252,35 @@ pub(crate) fn response_body(call: &Call) -> Keep {
 /// How much of the answer to keep, given its status.
 pub(crate) fn response_keep(on_success: Keep, status: u16) -> Keep {
     if status >= 400 { Keep::UpTo(ERROR_BODY) } else { on_success }
+}
+
+/// Whether a successful answer to this operation may teach something.
+fn teaches(service: &str, operation: &str) -> bool {
+    match service {
+        "sts" => matches!(
+            operation,
+            "AssumeRole"
+                | "AssumeRoleWithSAML"
+                | "AssumeRoleWithWebIdentity"
+                | "AssumeRoot"
+                | "GetCallerIdentity"
+                | "GetFederationToken"
+                | "GetSessionToken"
+        ),
+        "iam" => {
+            matches!(
+                operation,
+                "CreateAccessKey" | "CreateUser" | "DeleteAccessKey" | "DeleteUser" | "UpdateAccessKey" | "UpdateUser"
+            )
+        }
+        "sso" => operation == "GetRoleCredentials",
+        "cognito-identity" => operation == "GetCredentialsForIdentity",
+        "signin" => operation == "CreateOAuth2Token",
+        _ => false,
+    }
+}
+
+/// Whether a payload never stands in a record, so that a missing one is not missed.
+pub(crate) fn is_opaque(payload: Member<'_>) -> bool {
+    payload.is_streaming() || payload.is_event_stream() || payload.shape().kind() == Kind::Blob
 }

@@ -3,34 +3,48 @@
 mod accounts;
 mod additional;
 mod deleted;
+mod error;
 mod network_activity;
 mod unnamed;
 
-use crate::call::{self, Call};
-use crate::compose::deleted::DeletedKey;
-use crate::decode::content_decoded;
-use crate::error::{self, Failed};
+use self::deleted::DeletedKey;
+use self::error::Failed;
+use crate::call::opened::Opened;
+use crate::call::resources::{self, Place};
+use crate::call::{self, Call, names};
+use crate::decode::body::{Body, Direction};
+use crate::decode::{content_decoded, form};
 use crate::exchange::{Exchange, Failure, Response};
-use crate::identities::Principal;
-use crate::manner::Said;
-use crate::opened::Opened;
-use crate::params::{self, Body, Direction, Written};
+use crate::params::{self, ec2, s3};
 use crate::recorder::Recorder;
-use crate::redact::HIDDEN;
-use crate::resources::Place;
+use crate::render::limits::{self, Written};
+use crate::render::manner::Said;
+use crate::render::redact::HIDDEN;
+use crate::render::write::Json;
 use crate::verdict::{Reason, Records, Verdict};
-use crate::who;
-use crate::write::Json;
-use crate::{chain, ec2, learn, limits, names, resources, s3};
-use aws::{Credential, Protocol, Shape};
+use crate::who::identities::Principal;
+use crate::who::{self, chain, learn};
+use aws::{Credential, Protocol, Request, Shape};
 use event::{Event, Identity};
 use std::borrow::Cow;
 
 /// The version of records with these members.
 const EVENT_VERSION: &str = "1.11";
 
-/// Makes the records of an exchange.
-pub(crate) fn records(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'_>) -> Verdict {
+impl Recorder {
+    /// Makes the records of an exchange that is over, and learns from it who its new keys are.
+    pub fn record(&self, opened: &Opened, exchange: &Exchange<'_>) -> Verdict {
+        match self.s3_domains.path(&exchange.request) {
+            Some(path) => {
+                let request = Request { path: &path, ..exchange.request };
+                records(self, opened, &Exchange { request, ..*exchange })
+            }
+            None => records(self, opened, exchange),
+        }
+    }
+}
+
+fn records(recorder: &Recorder, opened: &Opened, exchange: &Exchange<'_>) -> Verdict {
     match Record::derive(recorder, opened, exchange) {
         Ok(records) => Verdict::Record(records),
         Err(reason @ (Reason::UnknownService | Reason::UnknownOperation)) if recorder.config.record_unauthenticated => {
@@ -94,13 +108,13 @@ impl Record<'_> {
         let needs_body = opened.request_body.limit() > 0;
         let form = form_with_query(&call, request, &raw_body);
         let form = form.as_deref().unwrap_or(&raw_body);
-        let body = if needs_body { Body::decode(&call, form, whole, Direction::Request) } else { Body::Empty };
+        let body = if needs_body { Body::decode(call.protocol, form, whole, Direction::Request) } else { Body::Empty };
         // A byte that is no text hides nothing of the rest: whoever acts on the call may pass over it.
         let mended;
         let body = match body {
             Body::Malformed if std::str::from_utf8(form).is_err() => {
                 mended = String::from_utf8_lossy(form).into_owned();
-                Body::decode(&call, mended.as_bytes(), whole, Direction::Request)
+                Body::decode(call.protocol, mended.as_bytes(), whole, Direction::Request)
             }
             body => body,
         };
@@ -116,7 +130,7 @@ impl Record<'_> {
             content_decoded(kept.bytes, kept.is_whole() && !broken_off, response.headers.get("content-encoding"))
         });
         let answer = match &raw_answer {
-            Some((bytes, whole)) => Body::decode(&call, bytes, *whole, Direction::Response),
+            Some((bytes, whole)) => Body::decode(call.protocol, bytes, *whole, Direction::Response),
             // Nothing was needed or kept: of a long answer that is to be shown that is not all.
             None if exchange.response.as_ref().is_some_and(|response| response.body.total > 0) => Body::Omitted,
             None => Body::Empty,
@@ -315,7 +329,7 @@ impl Record<'_> {
                 Body::Omitted => return Written::Omitted,
                 Body::Tree(form) => ec2::request(&self.call, form.root(), out),
                 Body::Empty | Body::Malformed => {
-                    if let Ok(form) = crate::decode::form::tree(self.exchange.request.query.as_bytes()) {
+                    if let Ok(form) = form::tree(self.exchange.request.query.as_bytes()) {
                         ec2::request(&self.call, form.root(), out);
                     }
                 }
@@ -435,7 +449,7 @@ fn who_and_what(caller: &Identity, exchange: &Exchange<'_>, source: &str, name: 
     who::write(caller, out);
     let mut short = [0u8; 64];
     out.key("eventTime");
-    crate::time::write_iso(exchange.completed, out);
+    crate::render::time::write_iso(exchange.completed, out);
     out.text_member("eventSource", source);
     out.text_member("eventName", name);
     out.text_member("awsRegion", region);

@@ -1,8 +1,10 @@
-//! From the bytes of a body to a [`Tree`](crate::tree::Tree): one file for each wire format.
+//! From the bytes of a body to a [`Tree`](crate::decode::tree::Tree): one file for each wire format.
 
+pub(crate) mod body;
 pub(crate) mod cbor;
 pub(crate) mod form;
 pub(crate) mod json;
+pub(crate) mod tree;
 pub(crate) mod xml;
 
 use flate2::bufread::MultiGzDecoder;
@@ -33,6 +35,11 @@ pub(crate) fn content_decoded<'a>(body: &'a [u8], whole: bool, encoding: Option<
     let complete = MultiGzDecoder::new(body).take(MAX_INFLATED).read_to_end(&mut inflated).is_ok();
     let whole = whole && complete && (inflated.len() as u64) < MAX_INFLATED;
     (Cow::Owned(inflated), whole)
+}
+
+/// Percent-decodes a path label: there `+` is itself.
+pub(crate) fn percent_decoded(raw: &str) -> Option<Cow<'_, str>> {
+    percent_encoding::percent_decode_str(raw).decode_utf8().ok()
 }
 
 #[cfg(test)]

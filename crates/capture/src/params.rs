@@ -1,81 +1,27 @@
-//! `requestParameters` and `responseElements` of every protocol but EC2's and S3's (`reference/event-record.md` §7, §8).
+//! `requestParameters` and `responseElements` (`reference/event-record.md` §7, §8): of every protocol here, of EC2 and S3 in files
+//! of their own.
 
-use crate::call::Call;
-use crate::decode;
-use crate::decode::form::decoded;
+pub(crate) mod ec2;
+#[cfg(test)]
+mod planted;
+pub(crate) mod s3;
+mod saml;
+
+use crate::call::resources::{Place, function_arn};
+use crate::call::{Call, is_opaque};
+use crate::decode::body::{Body, result_of};
+use crate::decode::form::{self, decoded};
+use crate::decode::percent_decoded;
+use crate::decode::tree::{NodeRef, Tree, Value};
 use crate::exchange::{Exchange, Response};
-use crate::manner::Casing;
-use crate::redact::Mask;
-use crate::render::{Renderer, Wire, masked, typed};
-use crate::resources::{Place, function_arn};
-use crate::tree::{NodeRef, Tree, Value};
-use crate::write::Json;
+use crate::render::limits::Written;
+use crate::render::manner::Casing;
+use crate::render::redact::Mask;
+use crate::render::write::Json;
+use crate::render::{Renderer, Wire, drift, masked, typed};
 use aws::{Headers, Kind, Location, Member, Protocol, Shape};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-
-/// A body, decoded as far as it can be.
-#[derive(Debug)]
-pub(crate) enum Body<'a> {
-    /// There is none, or it says nothing that a record shows.
-    Empty,
-    /// Decoded.
-    Tree(Tree<'a>),
-    /// It cannot be decoded: the record says `null`.
-    Malformed,
-    /// Only its beginning is known, or it is larger than any record: the record says that it is omitted.
-    Omitted,
-}
-
-impl<'a> Body<'a> {
-    /// The root, where there is a tree.
-    pub(crate) fn root(&self) -> Option<NodeRef<'_, 'a>> {
-        match self {
-            Body::Tree(tree) => Some(tree.root()),
-            _ => None,
-        }
-    }
-
-    /// Decodes a body of this call. `bytes` is free of its content encoding.
-    pub(crate) fn decode(call: &Call, bytes: &'a [u8], whole: bool, direction: Direction) -> Body<'a> {
-        if bytes.is_empty() {
-            return if whole { Body::Empty } else { Body::Omitted };
-        }
-        let tree = match (call.protocol, direction) {
-            (Protocol::Query | Protocol::Ec2, Direction::Request) => decode::form::tree(bytes),
-            (Protocol::Query | Protocol::Ec2 | Protocol::RestXml, _) => decode::xml::tree(bytes),
-            (Protocol::RpcV2Cbor, _) => decode::cbor::tree(bytes),
-            (Protocol::Json | Protocol::RestJson, _) => decode::json::tree(bytes).or_else(|error| {
-                // JSON services that are also spoken in CBOR: its maps begin with a byte that is not JSON.
-                if bytes.first().is_some_and(|byte| *byte >= 0xa0) { decode::cbor::tree(bytes) } else { Err(error) }
-            }),
-        };
-        match tree {
-            // A cut form still decodes: its last value may be cut too.
-            Ok(_) if !whole => Body::Omitted,
-            Ok(tree) => Body::Tree(tree),
-            Err(_) if !whole => Body::Omitted,
-            Err(crate::tree::Undecodable::TooLarge) => Body::Omitted,
-            Err(crate::tree::Undecodable::Malformed) => Body::Malformed,
-        }
-    }
-}
-
-/// Which of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Request,
-    Response,
-}
-
-/// What was written in place of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// The members, inside the braces that the caller writes.
-    Members,
-    /// Nothing, because the content is omitted.
-    Omitted,
-}
 
 /// Writes the members of `requestParameters`.
 pub(crate) fn request(
@@ -91,7 +37,7 @@ pub(crate) fn request(
         Protocol::RestXml => Wire::Xml,
         Protocol::Json | Protocol::RestJson | Protocol::RpcV2Cbor => Wire::Json,
     };
-    if let Some(shown) = crate::drift::parameters(call.service.name(), call.operation.name()) {
+    if let Some(shown) = drift::parameters(call.service.name(), call.operation.name()) {
         return only(shown, body, out);
     }
     let renderer = call.renderer(wire);
@@ -102,7 +48,7 @@ pub(crate) fn request(
         headers(&renderer, &exchange.request.headers, input, out);
     } else if call.protocol.is_form() && matches!(body, Body::Empty) {
         // A query call may also come by GET.
-        if let Ok(tree) = decode::form::tree(exchange.request.query.as_bytes()) {
+        if let Ok(tree) = form::tree(exchange.request.query.as_bytes()) {
             renderer.members(tree.root(), input, input.name(), 0, out);
         }
     }
@@ -136,7 +82,7 @@ fn named_input(renderer: &Renderer, call: &Call, input: Shape<'_>, sent: NodeRef
 fn additions(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, body: &Body<'_>, out: &mut Json) {
     let (service, operation) = (call.service.name(), call.operation.name());
     let sent = |name: &str| !name.is_empty() && body.root().is_some_and(|root| root.child(name).is_some());
-    for default in crate::drift::defaults(service, operation).filter(|default| !sent(default.member)) {
+    for default in drift::defaults(service, operation).filter(|default| !sent(default.member)) {
         out.key(default.name);
         out.raw(default.json);
     }
@@ -144,12 +90,12 @@ fn additions(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, body: &Body
         key_specs(body.root(), out);
     }
     if let ("dynamodb", Some(root)) = (service, body.root()) {
-        crate::dynamodb::request_items(operation, root, out);
+        crate::render::dynamodb::request_items(operation, root, out);
     }
     if (service, operation) == ("sts", "AssumeRoleWithSAML")
         && let Some(assertion) = body.root().and_then(|root| root.child("SAMLAssertion")).and_then(NodeRef::text)
     {
-        crate::saml::write(assertion, out);
+        saml::write(assertion, out);
     }
     if (service, operation) == ("lambda", "UpdateFunctionCode") {
         qualified_arn(call, exchange, place, out);
@@ -208,7 +154,7 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
         exposed(call, &response.headers, out);
         headers(&renderer, &response.headers, output, out);
     }
-    if let Some(shown) = crate::drift::result(call.service.name(), call.operation.name()) {
+    if let Some(shown) = drift::result(call.service.name(), call.operation.name()) {
         return only(shown, body, out);
     }
     let Some(root) = body.root() else { return content(&renderer, output, body, out) };
@@ -237,7 +183,7 @@ fn exposed(call: &Call, headers: &Headers<'_>, out: &mut Json) {
     }
     for name in EXPOSED {
         if let Some(value) = headers.get(name) {
-            out.text_member(name, crate::limits::text(value));
+            out.text_member(name, crate::render::limits::text(value));
         }
     }
 }
@@ -267,11 +213,6 @@ fn content(renderer: &Renderer, shape: Shape<'_>, body: &Body<'_>, out: &mut Jso
     }
 }
 
-/// Whether a payload never stands in a record, so that a missing one is not missed.
-pub(crate) fn is_opaque(payload: Member<'_>) -> bool {
-    payload.is_streaming() || payload.is_event_stream() || payload.shape().kind() == Kind::Blob
-}
-
 fn payload_or_members(renderer: &Renderer, shape: Shape<'_>, root: NodeRef<'_, '_>, out: &mut Json) {
     match shape.payload() {
         Some(payload) if is_opaque(payload) => {}
@@ -282,12 +223,6 @@ fn payload_or_members(renderer: &Renderer, shape: Shape<'_>, root: NodeRef<'_, '
         Some(payload) => renderer.member(root, payload, shape.name(), 0, out),
         None => renderer.members(root, shape, shape.name(), 0, out),
     }
-}
-
-/// The element of a query answer that holds the result: `<CreateUserResult>` inside `<CreateUserResponse>`.
-pub(crate) fn result_of<'t, 'a>(root: NodeRef<'t, 'a>) -> NodeRef<'t, 'a> {
-    let result = root.elements().find(|child| child.name().ends_with("Result"));
-    result.filter(|_| root.name().ends_with("Response")).unwrap_or(root)
 }
 
 /// The single structure that a result consists of.
@@ -305,11 +240,6 @@ fn labels(renderer: &Renderer, call: &Call, exchange: &Exchange<'_>, input: Shap
             text_member(&Renderer { lower_names: call.manner.lower_labels, ..*renderer }, member, &value, out);
         }
     }
-}
-
-/// Percent-decodes a path label: there `+` is itself.
-pub(crate) fn percent_decoded(raw: &str) -> Option<Cow<'_, str>> {
-    percent_encoding::percent_decode_str(raw).decode_utf8().ok()
 }
 
 fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: &mut Json) {

@@ -1,10 +1,8 @@
-//! The recorder: what passed through becomes records.
+//! The recorder: what the house knows while it makes records. How it makes them is `call.rs` and `compose.rs`.
 
-use crate::exchange::Exchange;
-use crate::identities::Identities;
-use crate::opened::Opened;
-use crate::verdict::Verdict;
-use crate::virtual_host::Domains;
+use crate::call::opened::Opened;
+use crate::call::virtual_host::Domains;
+use crate::who::identities::Identities;
 use aws::{Catalog, Request};
 use event::Identity;
 use std::sync::Arc;
@@ -29,7 +27,7 @@ pub struct Recorder {
     /// Random bits for `eventID` and, where the answer has none, `requestID`.
     pub(crate) random: Box<dyn Fn() -> u128 + Send + Sync>,
     /// Below which names the hosts of S3's buckets stand.
-    s3_domains: Domains,
+    pub(crate) s3_domains: Domains,
     /// Which other accounts live in this house, if any do.
     members: Option<Members>,
     /// Whether anybody wants network activity events.
@@ -97,17 +95,6 @@ impl Recorder {
         match self.s3_domains.path(head) {
             Some(path) => crate::call::open(self.catalog, &Request { path: &path, ..*head }),
             None => crate::call::open(self.catalog, head),
-        }
-    }
-
-    /// Makes the records of an exchange that is over, and learns from it who its new keys are.
-    pub fn record(&self, opened: &Opened, exchange: &Exchange<'_>) -> Verdict {
-        match self.s3_domains.path(&exchange.request) {
-            Some(path) => {
-                let request = Request { path: &path, ..exchange.request };
-                crate::compose::records(self, opened, &Exchange { request, ..*exchange })
-            }
-            None => crate::compose::records(self, opened, exchange),
         }
     }
 }

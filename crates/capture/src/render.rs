@@ -1,10 +1,18 @@
 //! A decoded body and its shape become the JSON of a record (`reference/event-record.md` §7.1).
 
-use crate::manner::{Casing, Manner};
-use crate::redact::{Mask, Rows};
-use crate::time::{Dates, Instant};
-use crate::tree::{MAX_DEPTH, NodeRef, Value};
-use crate::write::Json;
+pub(crate) mod drift;
+pub(crate) mod dynamodb;
+pub(crate) mod limits;
+pub(crate) mod manner;
+pub(crate) mod redact;
+pub(crate) mod time;
+pub(crate) mod write;
+
+use crate::decode::tree::{MAX_DEPTH, NodeRef, Value};
+use crate::render::manner::{Casing, Manner};
+use crate::render::redact::{Mask, Rows};
+use crate::render::time::{Dates, Instant};
+use crate::render::write::Json;
 use aws::{Kind, Location, Member, Shape};
 use smallvec::SmallVec;
 
@@ -61,7 +69,7 @@ impl Renderer {
             return;
         }
         let mask = self.rows.mask(member.name(), within, member.is_sensitive(), self.manner.sensitive);
-        let mask = mask.filter(|mask| *mask != Mask::Text(crate::redact::HIDDEN) || !is_empty(node));
+        let mask = mask.filter(|mask| *mask != Mask::Text(crate::render::redact::HIDDEN) || !is_empty(node));
         if mask == Some(Mask::Drop) || (mask.is_none() && member.shape().kind() == Kind::Blob) {
             return;
         }
@@ -83,7 +91,7 @@ impl Renderer {
 
     /// Writes what a service adds to the structure that a member of its result is.
     pub(crate) fn added(&self, member: Member<'_>, out: &mut Json) {
-        for (name, json) in self.adds.map_or(&[][..], |service| crate::drift::added_to_result(service, member.name())) {
+        for (name, json) in self.adds.map_or(&[][..], |service| drift::added_to_result(service, member.name())) {
             out.key(name);
             out.raw(json);
         }
@@ -160,7 +168,7 @@ impl Renderer {
         let mut entry = |name: &str, node: NodeRef<'_, '_>| {
             let mask = self.element_mask(value).or_else(|| {
                 // Keys of maps are data; a key that names a secret still keeps one.
-                crate::redact::is_secret_name(name).then_some(Mask::Text(crate::redact::HIDDEN))
+                crate::render::redact::is_secret_name(name).then_some(Mask::Text(crate::render::redact::HIDDEN))
             });
             match mask {
                 Some(Mask::Drop) => {}
@@ -250,7 +258,7 @@ pub(crate) fn verbatim(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         }
         Value::Object => {
             out.open_object();
-            for child in node.children().filter(|child| !crate::redact::is_secret_name(child.name())) {
+            for child in node.children().filter(|child| !crate::render::redact::is_secret_name(child.name())) {
                 out.foreign_key(child.name());
                 verbatim(child, depth + 1, out);
             }
@@ -276,7 +284,7 @@ pub(crate) fn masked(mask: Mask, node: NodeRef<'_, '_>, out: &mut Json) {
             out.close_list();
         }
         Mask::Unwrapped => unwrapped(node, 0, out),
-        Mask::Literals => out.text(&crate::dynamodb::without_literals(node.text().unwrap_or_default())),
+        Mask::Literals => out.text(&crate::render::dynamodb::without_literals(node.text().unwrap_or_default())),
     }
 }
 

@@ -1,12 +1,16 @@
 //! `userIdentity`: who made a call (`reference/event-record.md` §3).
 
+pub(crate) mod chain;
+pub(crate) mod identities;
+pub(crate) mod learn;
+
 use crate::call::Call;
-use crate::identities::Principal;
-use crate::learn::sign_in;
-use crate::params::{Body, result_of};
+use crate::decode::body::{Body, result_of};
+use crate::decode::tree::NodeRef;
 use crate::recorder::Recorder;
-use crate::tree::NodeRef;
-use crate::write::Json;
+use crate::render::write::Json;
+use crate::who::identities::Principal;
+use crate::who::learn::sign_in;
 use aws::{Credential, CredentialKind, Request};
 use event::{EventTime, Identity, IdentityType};
 use std::sync::Arc;
@@ -199,7 +203,7 @@ pub(crate) fn write(identity: &Identity, out: &mut Json) {
     out.close_object();
 }
 
-/// Writes what a chain tells of an identity ([`crate::chain::link`]).
+/// Writes what a chain tells of an identity ([`crate::who::chain::link`]).
 pub(crate) fn write_link(identity: &Identity, out: &mut Json) {
     out.open_object();
     principal(identity, out);

@@ -20,6 +20,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("xtask", &["aws"]),
 ];
 
+/// The folders in which `capture` makes a record: each knows only those before it.
+const STEPS: &[&str] = &["decode", "render", "call", "params", "who", "compose", "proxy"];
+
 /// The heavy engines, which only the lake may know.
 const HEAVY: &[&str] = &["datafusion", "deltalake", "ballista", "arrow", "parquet"];
 
@@ -88,6 +91,9 @@ pub(crate) fn check(rooms: &[Room], files: &[File], findings: &mut Vec<Finding>)
     for room in rooms {
         check_inheritance(room, findings);
     }
+    for file in files {
+        check_steps(file, findings);
+    }
     for pure in rooms.iter().filter(|room| PURE.contains(&room.name.as_str())) {
         let sources = format!("{}/src/", pure.dir);
         for file in files.iter().filter(|file| file.path.starts_with(&sources) && file.path.ends_with(".rs")) {
@@ -151,6 +157,26 @@ fn dependencies(manifest: &Table) -> Vec<(&'static str, String, &Value)> {
     found
 }
 
+/// A step on the way to a record uses no later one.
+fn check_steps(file: &File, findings: &mut Vec<Finding>) {
+    let Some(path) = file.path.strip_prefix("crates/capture/src/") else { return };
+    let step = path.split('/').next().unwrap_or(path).trim_end_matches(".rs");
+    let Some(at) = STEPS.iter().position(|name| *name == step) else { return };
+    for (index, line) in file.text.lines().enumerate() {
+        let code = line.split("//").next().unwrap_or(line);
+        let named = |later: &str| code.split("crate::").skip(1).any(|rest| word(rest) == later);
+        for later in STEPS.iter().skip(at + 1).filter(|later| named(later)) {
+            let rule = format!("`{step}` comes before `{later}` and may not use it (xtask/src/tidy/walls.rs)");
+            findings.push(Finding::at(&file.path, index + 1, rule));
+        }
+    }
+}
+
+/// The name with which a text begins.
+fn word(text: &str) -> &str {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or(text)
+}
+
 /// The tests of a pure room may read fixtures; the rest may not see the world.
 fn check_pure_source(file: &File, findings: &mut Vec<Finding>) {
     if file.path.ends_with("/tests.rs") || file.path.contains("/tests/") {
@@ -198,6 +224,19 @@ mod tests {
     #[test]
     fn rooms_that_follow_the_journal_do_not_know_each_other() {
         assert_eq!(findings_of("trail", "[dependencies]\nlake.workspace = true").len(), 1);
+    }
+
+    #[test]
+    fn a_step_on_the_way_to_a_record_knows_no_later_one() {
+        let found = |path: &str, text: &str| {
+            let mut findings = Vec::new();
+            check_steps(&File { path: path.to_owned(), text: text.to_owned() }, &mut findings);
+            findings.len()
+        };
+        assert_eq!(found("crates/capture/src/render/time.rs", "use crate::decode::tree::Tree;\n"), 0);
+        assert_eq!(found("crates/capture/src/render/time.rs", "use crate::who::Caller;\n"), 1);
+        assert_eq!(found("crates/capture/src/call.rs", "use crate::compose;\n"), 1);
+        assert_eq!(found("crates/capture/src/recorder.rs", "use crate::who::Caller;\n"), 0);
     }
 
     #[test]

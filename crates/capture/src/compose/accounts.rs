@@ -1,9 +1,10 @@
 //! Whose resource a call acts on, for the two records of a cross-account action (`reference/event-record.md` §6.2).
 
 use crate::call::Call;
+use crate::decode::body::Body;
+use crate::decode::percent_decoded;
+use crate::decode::tree::NodeRef;
 use crate::exchange::Exchange;
-use crate::params::{Body, percent_decoded};
-use crate::tree::NodeRef;
 use event::{Identity, IdentityType};
 
 /// The parameters that name what a call acts on by an ARN (SQS: by a URL) that says whose it is. A service that is not

@@ -1,12 +1,13 @@
 //! `additionalEventData` of the services beside S3 that the wire tells something for (`reference/event-record.md` §11).
 
 use crate::call::Call;
+use crate::call::resources::{Place, function_arn};
+use crate::decode::body::{Body, result_of};
+use crate::decode::percent_decoded;
+use crate::decode::tree::NodeRef;
 use crate::exchange::Exchange;
-use crate::limits;
-use crate::params::{Body, percent_decoded, result_of};
-use crate::resources::{Place, function_arn};
-use crate::tree::NodeRef;
-use crate::write::Json;
+use crate::render::limits;
+use crate::render::write::Json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use event::Identity;

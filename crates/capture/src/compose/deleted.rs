@@ -1,8 +1,8 @@
 //! The keys of a `DeleteObjects` call: each has a record of its own (`reference/event-record.md` §15, since 9 June 2025).
 
-use crate::error::Failed;
-use crate::params::Body;
-use crate::tree::NodeRef;
+use crate::compose::error::Failed;
+use crate::decode::body::Body;
+use crate::decode::tree::NodeRef;
 use std::collections::HashMap;
 
 /// S3 takes no more in one call.

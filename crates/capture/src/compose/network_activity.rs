@@ -3,9 +3,9 @@
 //! select network activity deliver it.
 
 use super::{EVENT_VERSION, Record, accounts};
-use crate::limits;
+use crate::render::limits;
+use crate::render::write::Json;
 use crate::verdict::{Reason, Records};
-use crate::write::Json;
 
 impl Record<'_> {
     /// The record of the endpoint's owner, where somebody wants it. Whose the endpoint is nobody says (`origin.rs`): it is

@@ -3,12 +3,14 @@
 //! read, so nothing of it is shown.
 
 use super::{EVENT_VERSION, agent, random_id, region_of, request_id, tls, who_and_what};
+use crate::call::opened::Opened;
+use crate::compose::error;
+use crate::decode::body::Body;
 use crate::exchange::Exchange;
-use crate::opened::Opened;
-use crate::params::Body;
 use crate::recorder::Recorder;
-use crate::write::Json;
-use crate::{error, limits, who};
+use crate::render::limits;
+use crate::render::write::Json;
+use crate::who;
 use event::Event;
 
 /// What stands where a name is unreadable.

@@ -1,6 +1,6 @@
 //! CBOR (RFC 8949) to a tree: rpc-v2-cbor bodies, and JSON services spoken in `application/x-amz-cbor-1.1`.
 
-use crate::tree::{Id, MAX_DEPTH, Tree, Undecodable, Value};
+use crate::decode::tree::{Id, MAX_DEPTH, Tree, Undecodable, Value};
 use std::borrow::Cow;
 
 type Decoded<T> = Result<T, Undecodable>;

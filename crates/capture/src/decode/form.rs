@@ -1,6 +1,6 @@
 //! Forms (`application/x-www-form-urlencoded`) to a tree: `Filter.1.Value.2=x` becomes a path of nested nodes.
 
-use crate::tree::{Found, Id, MAX_DEPTH, Tree, Undecodable, Value};
+use crate::decode::tree::{Found, Id, MAX_DEPTH, Tree, Undecodable, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
 

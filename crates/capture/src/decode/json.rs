@@ -1,6 +1,6 @@
 //! JSON (RFC 8259) to a tree: json and rest-json bodies, error bodies, policies.
 
-use crate::tree::{Id, MAX_DEPTH, Tree, Undecodable, Value};
+use crate::decode::tree::{Id, MAX_DEPTH, Tree, Undecodable, Value};
 use std::borrow::Cow;
 
 type Decoded<T> = Result<T, Undecodable>;

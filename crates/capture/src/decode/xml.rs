@@ -3,7 +3,7 @@
 //! Just as much XML as AWS speaks: elements, attributes, text, CDATA, comments, the five entities and character
 //! references. A document type is refused, so that no entity can be defined. Names keep their prefix.
 
-use crate::tree::{Id, MAX_DEPTH, Tree, Undecodable, Value};
+use crate::decode::tree::{Id, MAX_DEPTH, Tree, Undecodable, Value};
 use std::borrow::Cow;
 
 type Decoded<T> = Result<T, Undecodable>;

@@ -1,9 +1,9 @@
 //! Bodies of every wire format, before a service model gives them meaning.
 
+use crate::decode::tree::{MAX_DEPTH, MAX_NODES, NodeRef, Tree, Undecodable};
 use crate::decode::{cbor, content_decoded, form, json, xml};
 use crate::render::verbatim;
-use crate::tree::{MAX_DEPTH, MAX_NODES, NodeRef, Tree, Undecodable};
-use crate::write::Json;
+use crate::render::write::Json;
 use serde_json::value::RawValue;
 
 /// The input as a body of the format that its first byte chooses: refused, or a tree within its bounds that can be

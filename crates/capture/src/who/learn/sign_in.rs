@@ -9,11 +9,11 @@
 
 use super::{Answered, named, text_of};
 use crate::call::Call;
+use crate::decode::body::Body;
 use crate::decode::json;
-use crate::identities::Lesson;
-use crate::params::Body;
+use crate::decode::tree::NodeRef;
 use crate::recorder::Recorder;
-use crate::tree::NodeRef;
+use crate::who::identities::Lesson;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use event::{EventTime, Identity, IdentityType, SessionAttributes};

@@ -7,41 +7,15 @@ mod sessions;
 pub(crate) mod sign_in;
 
 use crate::call::Call;
+use crate::decode::body::{Body, result_of};
 use crate::decode::form;
+use crate::decode::tree::{NodeRef, Tree};
 use crate::exchange::Exchange;
-use crate::identities::{Identities, Lesson, Revoked};
-use crate::params::{Body, result_of};
 use crate::recorder::Recorder;
-use crate::tree::{NodeRef, Tree};
 use crate::who::Caller;
+use crate::who::identities::{Identities, Lesson, Revoked};
 use aws::Credential;
 use event::{EventTime, Identity, IdentityType, SessionContext, SessionIssuer};
-
-/// Whether a successful answer to this operation may teach something.
-pub(crate) fn teaches(service: &str, operation: &str) -> bool {
-    match service {
-        "sts" => matches!(
-            operation,
-            "AssumeRole"
-                | "AssumeRoleWithSAML"
-                | "AssumeRoleWithWebIdentity"
-                | "AssumeRoot"
-                | "GetCallerIdentity"
-                | "GetFederationToken"
-                | "GetSessionToken"
-        ),
-        "iam" => {
-            matches!(
-                operation,
-                "CreateAccessKey" | "CreateUser" | "DeleteAccessKey" | "DeleteUser" | "UpdateAccessKey" | "UpdateUser"
-            )
-        }
-        "sso" => operation == "GetRoleCredentials",
-        "cognito-identity" => operation == "GetCredentialsForIdentity",
-        "signin" => operation == "CreateOAuth2Token",
-        _ => false,
-    }
-}
 
 /// Takes in what a successful answer teaches, if anything.
 pub(crate) fn take_in(

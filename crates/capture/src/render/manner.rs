@@ -2,8 +2,8 @@
 //!
 //! Rows come from real records (`reference/event-record.md` §6.1, §7, §8 and the corpus in `tests/fixtures/events`).
 
-use crate::redact::Mask;
-use crate::time::Dates;
+use crate::render::redact::Mask;
+use crate::render::time::Dates;
 
 /// How the member names of a structure stand in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! Sessions: what a temporary key is, and through whom it came (`reference/event-record.md` §3, §3.1).
 
 use super::{Answered, text_of};
-use crate::chain;
-use crate::identities::Lesson;
-use crate::time::Instant;
-use crate::who::Caller;
+use crate::render::time::Instant;
+use crate::who::identities::Lesson;
+use crate::who::{Caller, chain};
 use event::{EventTime, Identity, IdentityType, SessionAttributes, SessionContext, SessionIssuer, WebIdFederationData};
 use std::collections::BTreeMap;
 

@@ -4,10 +4,10 @@
 //! Which attributes are the key of an item that is put whole, only the table's schema tells; the recorder does not know
 //! it, so such a record names the attributes and leaves the key out.
 
-use crate::redact::Mask;
+use crate::decode::tree::{NodeRef, Value};
 use crate::render::masked;
-use crate::tree::{NodeRef, Value};
-use crate::write::Json;
+use crate::render::redact::Mask;
+use crate::render::write::Json;
 use smallvec::SmallVec;
 
 const REDACTED: &str = "***(Redacted)";

@@ -1,9 +1,9 @@
 //! `resources[]`: what a call acted on, for the services that say it (`reference/event-record.md` §10).
 
 use crate::call::Call;
-use crate::classify::WORKLOAD_INSIGHTS;
-use crate::tree::{NodeRef, Value};
-use crate::write::Json;
+use crate::call::classify::WORKLOAD_INSIGHTS;
+use crate::decode::tree::{NodeRef, Value};
+use crate::render::write::Json;
 use aws::Request;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -268,7 +268,7 @@ pub(crate) fn write(
     response: Option<NodeRef<'_, '_>>,
     out: &mut Json,
 ) {
-    crate::limits::resources(out, |out| {
+    crate::render::limits::resources(out, |out| {
         let before = out.len();
         match call.service.name() {
             "kms" => kms(call, place, body, response, out),
@@ -314,7 +314,7 @@ fn entries(
     };
     let labels = aws::uri_labels(call.operation, request);
     let label = |wire: &str| {
-        labels.iter().find(|(label, _)| *label == wire).and_then(|(_, raw)| crate::params::percent_decoded(raw))
+        labels.iter().find(|(label, _)| *label == wire).and_then(|(_, raw)| crate::decode::percent_decoded(raw))
     };
     let mut names = parameters_of(row.arn);
     let Some(name) = names.next() else {
@@ -489,7 +489,7 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let iterator = || text("ShardIterator")?.split('|').next().filter(|stream| stream.contains("/stream/"));
     let stream = text("StreamArn").or_else(iterator).filter(|stream| stream.starts_with("arn:"));
     let streamed = stream.and_then(|stream| stream.split_once("/stream/")).map(|(table, _)| table);
-    for table in crate::dynamodb::tables(body).into_iter().chain(streamed).take(MAX_ENTRIES) {
+    for table in crate::render::dynamodb::tables(body).into_iter().chain(streamed).take(MAX_ENTRIES) {
         if table.starts_with("arn:") {
             entry("AWS::DynamoDB::Table", table);
         } else {

@@ -1,8 +1,9 @@
 //! A secret in every member of every operation that is named like one, requests and results: none of them is shown.
 
 use crate::call::Call;
+use crate::decode::{form, json, xml};
 use crate::render::Wire;
-use crate::write::Json;
+use crate::render::write::Json;
 use aws::{Catalog, Kind, Location, Member, Shape};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashSet};
@@ -119,7 +120,7 @@ fn told(call: &Call, shape: Shape<'_>, planted: &Value) -> Vec<u8> {
     let mut out = Json::default();
     out.open_object();
     let json = serde_json::to_vec(planted).unwrap();
-    let tree = crate::decode::json::tree(&json).unwrap();
+    let tree = json::tree(&json).unwrap();
     call.renderer(Wire::Json).members(tree.root(), shape, "", 0, &mut out);
     out.into_text().into_bytes()
 }
@@ -130,11 +131,11 @@ fn told_by_ec2(call: &Call, planted: &Value, request: bool) -> Vec<u8> {
     if request {
         form(planted, "", &mut text);
         let body = format!("Action={}&Version=2016-11-15{text}", call.operation.name());
-        crate::ec2::request(call, crate::decode::form::tree(body.as_bytes()).unwrap().root(), &mut out);
+        super::ec2::request(call, form::tree(body.as_bytes()).unwrap().root(), &mut out);
     } else {
         xml(planted, &mut text);
         let body = format!("<Response>{text}</Response>");
-        crate::ec2::response(call, crate::decode::xml::tree(body.as_bytes()).unwrap().root(), &mut out);
+        super::ec2::response(call, xml::tree(body.as_bytes()).unwrap().root(), &mut out);
     }
     out.into_text().into_bytes()
 }

@@ -4,10 +4,10 @@
 //! AWS writes only the last session into a record; who opened it stands in another record, or in none that can be found
 //! by the key. We know, because we saw the session being opened.
 
-use crate::identities::Principal;
-use crate::limits;
+use crate::render::limits;
+use crate::render::write::Json;
 use crate::who;
-use crate::write::Json;
+use crate::who::identities::Principal;
 use event::Identity;
 
 /// The member of `additionalEventData` under which the chain stands.

@@ -1,6 +1,6 @@
 //! Timestamps: as the wire spells them, and as records do (`reference/event-record.md` §8).
 
-use crate::write::Json;
+use crate::render::write::Json;
 use event::EventTime;
 use std::fmt::Write;
 

@@ -1,10 +1,10 @@
 //! What the record of a sign-in by SAML tells of the assertion: its id, and the names and tags that it gives the session
 //! (`reference/event-record.md` §7.5; IAM User Guide, "Configure SAML assertions for the authentication response").
 
+use crate::decode::tree::NodeRef;
 use crate::decode::xml;
-use crate::limits;
-use crate::tree::NodeRef;
-use crate::write::Json;
+use crate::render::limits;
+use crate::render::write::Json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 

@@ -1,10 +1,11 @@
 //! `errorCode` and `errorMessage`: from the wire to what records say (`reference/event-record.md` §6.1).
 
 use crate::call::Call;
+use crate::decode::body::Body;
+use crate::decode::tree::NodeRef;
+use crate::decode::{json, xml};
 use crate::exchange::{Exchange, Failure, Response};
-use crate::params::Body;
-use crate::tree::NodeRef;
-use crate::write::Json;
+use crate::render::write::Json;
 use aws::Protocol;
 use std::borrow::Cow;
 
@@ -76,8 +77,7 @@ pub(crate) fn unnamed_code(exchange: &Exchange<'_>) -> Option<String> {
     if response.status < 400 {
         return None;
     }
-    let tree =
-        crate::decode::json::tree(response.body.bytes).or_else(|_| crate::decode::xml::tree(response.body.bytes));
+    let tree = json::tree(response.body.bytes).or_else(|_| xml::tree(response.body.bytes));
     let root = tree.as_ref().ok().map(|tree| tree.root());
     let code = in_json(response, root).0.or_else(|| in_xml(root).0).map(bare);
     Some(code.map_or_else(|| response.status.to_string(), |code| code.into_owned()))
@@ -143,7 +143,7 @@ fn in_json<'t>(response: &Response<'t>, root: Option<NodeRef<'t, '_>>) -> (Optio
 /// Writes what a service said of its failure as it said it, for the services whose records show that.
 pub(crate) fn body(answer: NodeRef<'_, '_>, out: &mut Json) {
     let said = |child: &NodeRef<'_, '_>| child.text().is_some_and(|text| !text.is_empty());
-    for child in answer.children().filter(|child| said(child) && !crate::redact::is_secret_name(child.name())) {
+    for child in answer.children().filter(|child| said(child) && !crate::render::redact::is_secret_name(child.name())) {
         out.foreign_key(child.name());
         crate::render::verbatim(child, 0, out);
     }
@@ -177,7 +177,7 @@ fn unnamed(call: &Call, status: u16) -> Cow<'static, str> {
 
 /// Whether the record of this failure says nothing of the parameters (§7.2).
 pub(crate) fn hides_parameters(call: &Call, failed: &Failed) -> bool {
-    if failed.denied && call.manner.denied == crate::manner::Denied::Nothing {
+    if failed.denied && call.manner.denied == crate::render::manner::Denied::Nothing {
         // Who has a token and no role tells which role; who has neither tells nothing ("AWS re:Post, IRSA", a denied event).
         return call.operation.name() != "AssumeRoleWithWebIdentity";
     }

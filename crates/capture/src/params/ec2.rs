@@ -3,11 +3,11 @@
 pub(crate) mod names;
 
 use crate::call::Call;
-use crate::redact::is_secret_name;
+use crate::decode::tree::{MAX_DEPTH, NodeRef, Value};
+use crate::render::redact::is_secret_name;
+use crate::render::time::{Dates, Instant};
+use crate::render::write::Json;
 use crate::render::{Wire, numbered, typed};
-use crate::time::{Dates, Instant};
-use crate::tree::{MAX_DEPTH, NodeRef, Value};
-use crate::write::Json;
 use aws::{Kind, Member, Shape};
 use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
@@ -127,7 +127,7 @@ pub(crate) fn element(node: NodeRef<'_, '_>, hidden: Option<&str>, depth: u32, o
         out.foreign_key(first.name());
         match alike.as_slice() {
             _ if is_secret(first.name(), None) => out.text(REMOVED),
-            _ if hidden == Some(first.name()) => out.text(crate::redact::HIDDEN),
+            _ if hidden == Some(first.name()) => out.text(crate::render::redact::HIDDEN),
             [only] => element(*only, hidden, depth + 1, out),
             several => {
                 out.open_list();

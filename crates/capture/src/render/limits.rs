@@ -1,7 +1,6 @@
 //! How large the parts of a record may be (`reference/event-record.md` §2).
 
-use crate::params::Written;
-use crate::write::Json;
+use crate::render::write::Json;
 
 /// `userAgent`, `errorCode`, `errorMessage`, `requestID`: truncated beyond.
 const TEXT: usize = 1024;
@@ -14,6 +13,15 @@ const ADDITIONAL: usize = 28 << 10;
 const RESOURCES: usize = 16 << 10;
 /// The whole event.
 pub(crate) const EVENT: usize = 256 << 10;
+
+/// What was written in place of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The members, inside the braces that the caller writes.
+    Members,
+    /// Nothing, because the content is omitted.
+    Omitted,
+}
 
 /// A text, cut at a character if it is too long.
 pub(crate) fn text(text: &str) -> &str {

@@ -1,11 +1,13 @@
 //! S3's records: names of HTTP instead of names of the model (`reference/event-record.md` §7.4, §10, §11).
 
 use crate::call::Call;
+use crate::decode::body::Body;
 use crate::decode::form::decoded;
+use crate::decode::{json, percent_decoded};
 use crate::exchange::Exchange;
-use crate::params::{Body, Written, percent_decoded};
-use crate::redact::HIDDEN;
-use crate::write::Json;
+use crate::render::limits::Written;
+use crate::render::redact::HIDDEN;
+use crate::render::write::Json;
 use aws::{Credential, Headers, Location, Request, Shape};
 use std::borrow::Cow;
 
@@ -164,7 +166,7 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
 /// The document that a management call puts: a policy as JSON, anything else as its XML says.
 fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], grantees: Grantees, out: &mut Json) -> Written {
     if call.operation.name() == "PutBucketPolicy" {
-        match crate::decode::json::tree(raw_body) {
+        match json::tree(raw_body) {
             Ok(policy) => {
                 out.key("bucketPolicy");
                 crate::render::verbatim(policy.root(), 0, out);
@@ -178,7 +180,7 @@ fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], grantees: Grantees, ou
         Body::Tree(tree) => {
             out.foreign_key(tree.root().name());
             let hidden = (grantees == Grantees::Hidden).then_some("EmailAddress");
-            crate::ec2::element(tree.root(), hidden, 0, out);
+            crate::params::ec2::element(tree.root(), hidden, 0, out);
         }
         Body::Empty | Body::Malformed => {}
     }
@@ -292,7 +294,7 @@ pub(crate) fn resources(
     } else {
         ("AWS::S3::Bucket", format!("arn:aws:s3:::{bucket}"))
     };
-    crate::limits::resources(out, |out| {
+    crate::render::limits::resources(out, |out| {
         if let Some(data) = call.data {
             match &address.key {
                 Some(key) => entry(None, data, ("ARN", &format!("{bucket}/{key}")), out),

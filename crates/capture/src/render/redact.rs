@@ -1,7 +1,7 @@
 //! What a record must not show, and what stands in its place (`reference/event-record.md` §7.5, §12).
 //!
 //! Three nets, one behind the other: this table, the sensitive marks of the service models (what replaces them is the
-//! service's [`Manner`](crate::manner::Manner)), and names that mean a secret in any service.
+//! service's [`Manner`](crate::render::manner::Manner)), and names that mean a secret in any service.
 
 /// What stands in place of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,9 +270,6 @@ const SECRET_TAILS: [[u8; 2]; SECRET_ENDINGS.len()] = {
     }
     tails
 };
-
-#[cfg(test)]
-mod planted;
 
 #[cfg(test)]
 mod tests {
