@@ -1,11 +1,11 @@
 //! Answers that are made here: by a local service, or by the edge itself when nobody else can.
 
-use super::connection::{Next, take_in};
+use super::connection::{Next, bad_request, take_in};
 use super::edge::Worker;
 use super::patience::{within, write_all};
 use super::recording::{Answered, Passed, Peer};
 use super::tee::Tee;
-use crate::http1::{Framing, RequestHead};
+use crate::http1::{Framing, HeadError, RequestHead};
 use crate::local::{Body, BoxError, LocalCall};
 use crate::{Failure, Opened, Reason};
 use aws::{Headers, Protocol};
@@ -117,7 +117,7 @@ where
     let Some(parts) = request_parts(head) else {
         worker.recording.metrics.bad_requests.inc();
         let _ = take_in(client, inbound, head, crate::Keep::Nothing).await;
-        let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+        let _ = client.write_all(bad_request(&HeadError::Malformed)).await;
         return Next::Close;
     };
     let mut request = Incoming::new(inbound, head, opened.as_ref());
@@ -162,6 +162,11 @@ where
             }
         }
     }
+    if request.is_malformed && outgoing.nothing_sent {
+        worker.recording.metrics.bad_requests.inc();
+        let _ = client.write_all(bad_request(&HeadError::Malformed)).await;
+        return Next::Close;
+    }
     let pending = &outgoing.pending;
     if failure.is_some()
         || write_all(client, pending, worker.client_stall).await.is_err()
@@ -177,6 +182,8 @@ struct Incoming {
     framing: Framing,
     tee: Tee,
     client_gone: bool,
+    /// What came is no body; nothing more of it is read.
+    is_malformed: bool,
     /// The whole body, when it came with the head.
     at_once: Option<Bytes>,
 }
@@ -185,7 +192,8 @@ impl Incoming {
     fn new(inbound: &mut BytesMut, head: &RequestHead, opened: Option<&Opened>) -> Incoming {
         inbound.advance(head.raw().len());
         let tee = Tee::new(opened.map_or(crate::Keep::Nothing, Opened::request_body));
-        let mut incoming = Incoming { framing: head.framing, tee, client_gone: false, at_once: None };
+        let mut incoming =
+            Incoming { framing: head.framing, tee, client_gone: false, is_malformed: false, at_once: None };
         if let Framing::Length(length) = head.framing
             && usize::try_from(length).is_ok_and(|length| length <= inbound.len())
         {
@@ -223,7 +231,7 @@ impl Incoming {
         });
         match fed {
             Ok(used) => inbound.advance(used),
-            Err(_) => self.client_gone = true,
+            Err(_) => (self.client_gone, self.is_malformed) = (true, true),
         }
         payload.freeze()
     }

@@ -446,7 +446,7 @@ fn would_carry_calls(head: &RequestHead) -> bool {
 }
 
 /// The answer to bytes that are no request.
-fn bad_request(error: &HeadError) -> &'static [u8] {
+pub(super) fn bad_request(error: &HeadError) -> &'static [u8] {
     match error {
         HeadError::TooLarge | HeadError::TooManyHeaders => {
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

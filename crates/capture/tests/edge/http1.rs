@@ -5,7 +5,7 @@ use crate::house::{
 };
 use opentrail_capture::{ClientLimits, Routes};
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Ipv4Addr, Shutdown};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_millis(400);
@@ -275,6 +275,20 @@ fn what_an_upstream_has_begun_to_read_is_recorded_though_its_end_is_malformed() 
     assert!(head(&mut client).starts_with("HTTP/1.1 400"));
     assert_eq!(house.record("DeleteBucket")["errorCode"], "RequestTimeout");
     assert_eq!(house.counted("opentrail_bad_requests_total"), 1);
+}
+
+#[test]
+fn who_sends_the_house_a_body_that_is_none_is_told_so() {
+    let house = House::before((Ipv4Addr::LOCALHOST, 9).into(), Plan::default());
+    for sent in ["Z", "2\r\n{}\r\nZ"] {
+        let mut client = house.connect();
+        let headers = [("Transfer-Encoding", "chunked"), ("X-Amz-Target", "CloudTrail_20131101.DescribeTrails")];
+        say(&mut client, &request("POST /", "cloudtrail", &headers, sent));
+        assert!(head(&mut client).starts_with("HTTP/1.1 400"));
+        assert_eq!(ending(&mut client).1, "close");
+    }
+    eventually("both are recorded", || house.records().len() == 2);
+    assert_eq!(house.counted("opentrail_bad_requests_total"), 2);
 }
 
 #[test]
