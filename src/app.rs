@@ -35,6 +35,7 @@ const RETAIN_EVERY: Duration = Duration::from_secs(60);
 /// A house with the lights on.
 pub(crate) struct App {
     config: Config,
+    default_bucket: Option<String>,
     address: SocketAddr,
     edge: Running,
     delivery: Arc<Delivery>,
@@ -95,8 +96,11 @@ impl App {
         };
         first_start::settle_in(&registry, &config, journal.end().0, now_ms())?;
         first_start::follow_organization(&registry, config.organization.as_ref())?;
-        if let Some(bucket) = first_start::wanted_bucket(&registry, &config.account)? {
-            let making_bucket = first_start::ensure_bucket(buckets.clone(), bucket);
+        let default_bucket = first_start::wanted_bucket(&registry, &config.account)?;
+        if let Some(bucket) = default_bucket.clone() {
+            let (trails, account) = (registry.clone(), config.account.clone());
+            let is_wanted = move || !matches!(first_start::wanted_bucket(&trails, &account), Ok(None));
+            let making_bucket = first_start::ensure_bucket(buckets.clone(), bucket, is_wanted);
             if store.is_some() {
                 making_bucket.await;
             } else {
@@ -241,6 +245,7 @@ impl App {
         started.store(true, Ordering::Release);
         Ok(App {
             config,
+            default_bucket,
             address,
             edge,
             delivery,
@@ -256,6 +261,11 @@ impl App {
     /// What it runs with.
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The default trail's bucket, if a trail delivered to it at the start.
+    pub(crate) fn default_bucket(&self) -> Option<&str> {
+        self.default_bucket.as_deref()
     }
 
     /// Where it listens.

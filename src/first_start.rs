@@ -89,10 +89,11 @@ pub(crate) fn wanted_bucket(registry: &Registry, account: &str) -> Result<Option
     Ok(is_wanted.then_some(bucket))
 }
 
-/// Makes the default trail's bucket, however long its store takes to come up.
-pub(crate) async fn ensure_bucket(buckets: Buckets, bucket: String) {
+/// Makes the default trail's bucket, however long its store takes to come up, while it is wanted.
+pub(crate) async fn ensure_bucket(buckets: Buckets, bucket: String, is_wanted: impl Fn() -> bool) {
     let (mut wait, longest) = RETRY;
-    while let Err(error) = buckets.create_bucket(&bucket).await {
+    while is_wanted() {
+        let Err(error) = buckets.create_bucket(&bucket).await else { return };
         tracing::warn!(bucket, %error, "cannot make the bucket of the default trail yet");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(longest);

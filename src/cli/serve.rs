@@ -45,12 +45,19 @@ fn greeting(app: &App) -> String {
     let given = if config.routes.upstreams().is_empty() { "none".to_owned() } else { config.routes.to_string() };
     let embedded = if config.routes.upstream_of("s3").is_none() { "; S3 is embedded" } else { "" };
     let credentials = config.data_dir.join("credentials");
+    let delivery = match app.default_bucket() {
+        Some(bucket) => format!(
+            "log files go to s3://{bucket}/AWSLogs/{}/CloudTrail/ every {:?}",
+            config.account, config.delivery_interval
+        ),
+        None => "the default bucket is not in use: log files go where `aws cloudtrail describe-trails` says".to_owned(),
+    };
     let trust = if config.auth == Auth::Trust { "  # or any other: all are accepted" } else { "" };
     format!(
         "OpenTrail {} records at {endpoint}\n\
          \n\
          account {}, Region {}, upstream {given}{embedded}\n\
-         log files go to s3://{}/AWSLogs/{}/CloudTrail/ every {:?}\n\
+         {delivery}\n\
          \n\
          In another terminal:\n\
          \n    export AWS_ENDPOINT_URL={endpoint}\
@@ -61,9 +68,6 @@ fn greeting(app: &App) -> String {
         env!("CARGO_PKG_VERSION"),
         config.account,
         config.region,
-        crate::first_start::default_bucket(&config.account),
-        config.account,
-        config.delivery_interval,
         credentials.display(),
     )
 }
