@@ -94,6 +94,10 @@ fn targets_beat_the_scope_and_may_be_shortened() {
     let long = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.StopLogging";
     assert_eq!(target("cloudtrail", long).as_deref(), Some("cloudtrail:StopLogging"));
     assert_eq!(target("dynamodb", "DynamoDB_20120810.").as_deref(), None);
+    for unsigned in ["CloudTrail_20131101.ListTrails", long] {
+        let found = find("POST /", &[("x-amz-target", unsigned)], "{}").map(|found| found.name);
+        assert!(found.is_some_and(|name| name.starts_with("cloudtrail:")), "{unsigned}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod escape;
 mod event;
 mod head;
 mod identity;
+mod partition;
 mod scan;
 mod selector;
 mod time;
@@ -25,6 +26,7 @@ pub use identity::{
     Identity, IdentityType, InScopeOf, InvokedByDelegate, OnBehalfOf, SessionAttributes, SessionContext, SessionIssuer,
     WebIdFederationData,
 };
+pub use partition::{is_partition, partition_of};
 pub use selector::{
     AdvancedEventSelector, DataResource, EventSelector, FieldSelector, Matcher, Operators, ReadWriteType,
     SelectorError, SelectorField, Selectors, Union, has_network_activity,

@@ -121,7 +121,7 @@ fn unsigned(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>, scope: &s
         catalog.info(*id).is_some_and(|info| info.protocols().iter().any(|protocol| rule(*protocol)))
     };
     let by_words: SmallVec<[ServiceId; 4]> = match wire {
-        Wire::Cbor { prefix, .. } | Wire::Json { prefix, .. } => lookup.by_target_prefix(prefix).collect(),
+        Wire::Cbor { prefix, .. } | Wire::Json { prefix, .. } => targeted(catalog, prefix),
         Wire::Form { version, .. } => lookup.by_version(version).filter(|id| speaks(id, Protocol::is_form)).collect(),
         Wire::UnreadForm | Wire::Route => SmallVec::new(),
     };
@@ -142,6 +142,15 @@ fn unsigned(catalog: &Catalog, request: &Request<'_>, wire: &Wire<'_>, scope: &s
         },
         _ => Candidates::default(),
     }
+}
+
+/// The services of a target's prefix; of all of them only where its last word alone is given.
+fn targeted(catalog: &Catalog, prefix: &str) -> SmallVec<[ServiceId; 4]> {
+    let whole: SmallVec<[ServiceId; 4]> = catalog.lookup.by_target_prefix(prefix).collect();
+    if !whole.is_empty() {
+        return whole;
+    }
+    catalog.services().iter().filter(|info| is_target(info, prefix)).map(ServiceInfo::id).collect()
 }
 
 /// The services of that protocol that have operations without a signature (STS for forms).

@@ -393,16 +393,11 @@ fn parameters_of(pattern: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 fn filled(pattern: &str, place: Place<'_>, parameters: &[(&str, &str)]) -> String {
-    let partition = match place.region {
-        region if region.starts_with("cn-") => "arn:aws-cn:",
-        region if region.starts_with("us-gov-") => "arn:aws-us-gov:",
-        _ => "arn:aws:",
-    };
     let longer: usize = parameters.iter().map(|(_, value)| value.len()).sum();
     let mut arn = String::with_capacity(pattern.len() + longer + 24);
     let mut rest = pattern;
     if let Some(tail) = pattern.strip_prefix("arn:aws:") {
-        arn.push_str(partition);
+        arn.extend(["arn:", event::partition_of(place.region), ":"]);
         rest = tail;
     }
     while let Some((before, after)) = rest.split_once('{') {

@@ -3,6 +3,7 @@
 
 use super::tables::{arn_service, has_network_activity, is_data_resource_type};
 use super::{AdvancedEventSelector, DataResource, EventSelector, FieldSelector, Operators, SelectorField, Selectors};
+use crate::partition::is_partition;
 
 /// Basic selectors per trail (`reference/limits.md`).
 const BASIC_MAX: usize = 5;
@@ -110,8 +111,8 @@ fn is_resource_value(value: &str, service: &str) -> bool {
         // A bucket alone would also be the beginning of other buckets' names.
         "s3" => arn.region.is_empty() && arn.account.is_empty() && (arn.resource.is_empty() || is_object(arn.resource)),
         _ if value.ends_with(['/', ':']) => true,
-        "lambda" => is_unqualified_function(arn.resource),
-        _ => arn.resource.strip_prefix("table/").is_some_and(|name| !name.is_empty() && !name.contains('/')),
+        "lambda" => arn.has_place() && is_unqualified_function(arn.resource),
+        _ => arn.has_place() && is_table(arn.resource),
     }
 }
 
@@ -126,8 +127,13 @@ fn is_unqualified_function(resource: &str) -> bool {
     resource.strip_prefix("function:").is_some_and(|name| !name.is_empty() && !name.contains(':'))
 }
 
-fn is_partition(text: &str) -> bool {
-    text == "aws" || text.starts_with("aws-")
+fn is_table(resource: &str) -> bool {
+    resource.strip_prefix("table/").is_some_and(|name| !name.is_empty() && !name.contains('/'))
+}
+
+fn is_stream(resource: &str) -> bool {
+    let parts = resource.strip_prefix("table/").and_then(|rest| rest.split_once("/stream/"));
+    parts.is_some_and(|(table, label)| !table.is_empty() && !table.contains('/') && !label.is_empty())
 }
 
 /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
@@ -139,6 +145,11 @@ struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
+    /// Whether it names a Region and an account, as most resources do.
+    fn has_place(&self) -> bool {
+        !self.region.is_empty() && !self.account.is_empty()
+    }
+
     fn parse(text: &'a str) -> Option<Arn<'a>> {
         let mut parts = text.splitn(6, ':');
         let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
@@ -272,9 +283,14 @@ fn check_arns(resource_type: &str, condition: &FieldSelector) -> Result<(), Sele
     let Operators { equals, not_equals, .. } = &condition.operators;
     let fits = |value: &String| {
         Arn::parse(value).is_some_and(|arn| match resource_type {
-            "AWS::S3::Object" => arn.service == "s3" && is_object(arn.resource),
-            "AWS::Lambda::Function" => arn.service == "lambda" && is_unqualified_function(arn.resource),
-            "AWS::DynamoDB::Table" => arn.service == "dynamodb" && arn.resource.starts_with("table/"),
+            "AWS::S3::Object" => {
+                arn.service == "s3" && arn.region.is_empty() && arn.account.is_empty() && is_object(arn.resource)
+            }
+            "AWS::Lambda::Function" => {
+                arn.service == "lambda" && arn.has_place() && is_unqualified_function(arn.resource)
+            }
+            "AWS::DynamoDB::Table" => arn.service == "dynamodb" && arn.has_place() && is_table(arn.resource),
+            "AWS::DynamoDB::Stream" => arn.service == "dynamodb" && arn.has_place() && is_stream(arn.resource),
             // Managed nodes are hybrid machines or EC2 instances.
             "AWS::SSM::ManagedNode" => matches!(arn.service, "ssm" | "ec2") && !arn.resource.is_empty(),
             other => !arn.resource.is_empty() && arn_service(other).is_none_or(|service| arn.service == service),
@@ -459,12 +475,24 @@ mod tests {
             let fields = DATA.replace("AWS::S3::Object", name);
             of(&format!(r#"{fields},{{"Field":"resources.ARN","Equals":["{arn}"]}}"#))
         };
+        let dynamodb = "arn:aws:dynamodb:eu-west-1:111122223333:table/";
+        let stream = &*format!("{dynamodb}t/stream/2026");
+        assert_eq!(of_type("AWS::DynamoDB::Table", &format!("{dynamodb}t")), Ok(()));
+        assert_eq!(of_type("AWS::DynamoDB::Stream", stream), Ok(()));
+        for (name, arn) in [
+            ("AWS::DynamoDB::Table", dynamodb),
+            ("AWS::DynamoDB::Table", stream),
+            ("AWS::DynamoDB::Stream", &format!("{dynamodb}t")),
+            ("AWS::S3::Object", "arn:aws:s3:us-east-1:111122223333:bbb/x"),
+            ("AWS::Lambda::Function", "arn:aws:lambda:::function:f"),
+        ] {
+            assert!(of_type(name, arn).is_err(), "{name}: {arn}");
+        }
         for (name, service) in [
             ("AWS::Kinesis::Stream", "kinesis"),
             ("AWS::StepFunctions::StateMachine", "states"),
             ("AWS::S3Express::Object", "s3express"),
             ("AWS::S3::AccessPoint", "s3"),
-            ("AWS::DynamoDB::Stream", "dynamodb"),
         ] {
             assert_eq!(of_type(name, &format!("arn:aws:{service}:eu-west-1:111122223333:x")), Ok(()), "{name}");
             assert!(of_type(name, "arn:aws:foo:::x").unwrap_err().contains("not an ARN of the type"), "{name}");

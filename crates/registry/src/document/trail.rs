@@ -221,14 +221,14 @@ impl Trail {
             || self.organization.as_ref().is_some_and(|organization| organization.has(account))
     }
 
-    /// `arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME`.
+    /// `arn:PARTITION:cloudtrail:REGION:ACCOUNT:trail/NAME`.
     pub fn arn(&self) -> String {
         Trail::arn_of(&self.home_region, &self.account_id, &self.name)
     }
 
     /// The ARN of the trail with that home Region, account and name.
     pub fn arn_of(home_region: &str, account_id: &str, name: &str) -> String {
-        format!("arn:aws:cloudtrail:{home_region}:{account_id}:trail/{name}")
+        format!("arn:{}:cloudtrail:{home_region}:{account_id}:trail/{name}", event::partition_of(home_region))
     }
 }
 

@@ -42,20 +42,11 @@ impl<'a> TrailRef<'a> {
         let account_fits = account_id.len() == 12 && account_id.bytes().all(|byte| byte.is_ascii_digit());
         let region_fits = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let fits =
-            arn == "arn" && partition.starts_with("aws") && service == "cloudtrail" && account_fits && region_fits;
+            arn == "arn" && event::is_partition(partition) && service == "cloudtrail" && account_fits && region_fits;
         if !fits || check_name(name).is_err() {
             return Err(invalid());
         }
         Ok(TrailRef::Arn(text))
-    }
-}
-
-/// The partition that a Region belongs to.
-pub(crate) fn partition_of(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 

@@ -59,6 +59,15 @@ pub(crate) fn check_prefix(prefix: &str, trail: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Whether these parts of an ARN are a partition, a Region and an account.
+fn is_place(partition: &str, region: &str, account: &str) -> bool {
+    event::is_partition(partition) && !region.is_empty() && is_account(account)
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Checks a topic: a name of 1–256 characters, or the ARN of one; never a FIFO topic.
 ///
 /// # Errors
@@ -68,11 +77,7 @@ pub(crate) fn check_topic(topic: &str) -> Result<(), ApiError> {
     let name = if topic.starts_with("arn:") {
         let parts: Vec<&str> = topic.split(':').collect();
         match parts.as_slice() {
-            ["arn", partition, "sns", region, account, name]
-                if partition.starts_with("aws") && !region.is_empty() && account.len() == 12 =>
-            {
-                *name
-            }
+            ["arn", partition, "sns", region, account, name] if is_place(partition, region, account) => *name,
             _ => return Err(invalid()),
         }
     } else {
@@ -93,9 +98,10 @@ pub(crate) fn check_key(key: &str) -> Result<(), ApiError> {
         let mut parts = key.splitn(6, ':');
         match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some("arn"), Some(partition), Some("kms"), Some(region), Some(account), Some(resource))
-                if partition.starts_with("aws") && !region.is_empty() && account.len() == 12 =>
+                if is_place(partition, region, account) =>
             {
-                resource.strip_prefix("key/").unwrap_or(resource)
+                let id = resource.strip_prefix("key/").or_else(|| Some(resource).filter(|r| r.starts_with("alias/")));
+                id.ok_or_else(invalid)?
             }
             _ => return Err(invalid()),
         }
@@ -110,9 +116,11 @@ pub(crate) fn check_key(key: &str) -> Result<(), ApiError> {
         }
         None => {
             // A UUID, or a multi-Region key (`mrk-` and 32 hex digits).
-            let digits = resource.strip_prefix("mrk-").unwrap_or(resource);
-            digits.bytes().filter(|&byte| byte != b'-').count() == 32
-                && digits.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+            let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            match resource.strip_prefix("mrk-") {
+                Some(digits) => digits.len() == 32 && is_hex(digits),
+                None => resource.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && resource.split('-').all(is_hex),
+            }
         }
     };
     if fits { Ok(()) } else { Err(invalid()) }
@@ -144,7 +152,7 @@ pub(crate) fn key_arn(key: &str, home_region: &str, account_id: &str) -> String 
         return key.to_owned();
     }
     let kind = if key.starts_with("alias/") { "" } else { "key/" };
-    let partition = super::arn::partition_of(home_region);
+    let partition = event::partition_of(home_region);
     format!("arn:{partition}:kms:{home_region}:{account_id}:{kind}{key}")
 }
 
@@ -157,11 +165,16 @@ pub(crate) fn key_not_found(key: &str) -> ApiError {
 pub(crate) const UNKNOWN_LOG_GROUP: &str = "CloudTrail cannot validate the specified log group ARN.";
 
 /// Checks a CloudWatch Logs group and role, given as they will stand on the trail: both or neither, both ARNs, the
-/// group in `home_region` and ending in `:*`.
+/// group in `home_region`, of the account `owner` where one is given, and ending in `:*`.
 ///
 /// # Errors
 /// `InvalidCloudWatchLogsLogGroupArnException`, `InvalidCloudWatchLogsRoleArnException`.
-pub(crate) fn check_logs(group: Option<&str>, role: Option<&str>, home_region: &str) -> Result<(), ApiError> {
+pub(crate) fn check_logs(
+    group: Option<&str>,
+    role: Option<&str>,
+    home_region: &str,
+    owner: Option<&str>,
+) -> Result<(), ApiError> {
     const BOTH: &str = "You must specify a log group and a role ARN.";
     let bad_group = |message| Err(ApiError::new("InvalidCloudWatchLogsLogGroupArnException", message));
     let bad_role = |message| Err(ApiError::new("InvalidCloudWatchLogsRoleArnException", message));
@@ -174,7 +187,7 @@ pub(crate) fn check_logs(group: Option<&str>, role: Option<&str>, home_region: &
     let group_parts: Vec<&str> = group.split(':').collect();
     let group_fits = matches!(group_parts.as_slice(),
         ["arn", partition, "logs", region, account, "log-group", name, "*"]
-            if partition.starts_with("aws") && *region == home_region && account.len() == 12
+            if is_place(partition, region, account) && *region == home_region && owner.is_none_or(|owner| owner == *account)
                 && (1..=512).contains(&name.len()));
     if !group_fits {
         return bad_group(UNKNOWN_LOG_GROUP);
@@ -182,7 +195,7 @@ pub(crate) fn check_logs(group: Option<&str>, role: Option<&str>, home_region: &
     let role_parts: Vec<&str> = role.split(':').collect();
     let role_fits = matches!(role_parts.as_slice(),
         ["arn", partition, "iam", "", account, resource]
-            if partition.starts_with("aws") && account.len() == 12 && resource.len() > 5 && resource.starts_with("role/"));
+            if event::is_partition(partition) && is_account(account) && resource.len() > 5 && resource.starts_with("role/"));
     if !role_fits {
         return bad_role("CloudTrail cannot validate the specified role ARN.");
     }
@@ -194,7 +207,7 @@ pub(crate) fn topic_arn(topic: &str, home_region: &str, account_id: &str) -> Str
     if topic.starts_with("arn:") {
         return topic.to_owned();
     }
-    format!("arn:{}:sns:{home_region}:{account_id}:{topic}", super::arn::partition_of(home_region))
+    format!("arn:{}:sns:{home_region}:{account_id}:{topic}", event::partition_of(home_region))
 }
 
 #[cfg(test)]
@@ -244,6 +257,8 @@ mod tests {
                 "a b",
                 "arn:aws:sqs:eu-west-1:111122223333:t",
                 "arn:aws:sns:eu-west-1:1:t",
+                "arn:aws:sns:eu-west-1:abcdefghijkl:t",
+                "arn:awsfoo:sns:eu-west-1:111122223333:t",
                 &"t".repeat(257),
             ],
         );
@@ -264,7 +279,19 @@ mod tests {
         refused(
             check_key,
             "InvalidKmsKeyIdException",
-            ["key", "alias/", "alias/aws/s3", "alias/a b", "arn:aws:s3:::b", "arn:aws:kms:eu-west-1:1:key/x"],
+            [
+                "key",
+                "alias/",
+                "alias/aws/s3",
+                "alias/a b",
+                "arn:aws:s3:::b",
+                "arn:aws:kms:eu-west-1:1:key/x",
+                "1-2345678123412341234123456789012",
+                "12345678123412341234123456789012",
+                "arn:aws:kms:eu-west-1:111122223333:12345678-1234-1234-1234-123456789012",
+                "arn:awsfoo:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012",
+                "arn:aws:kms:eu-west-1:abcdefghijkl:key/12345678-1234-1234-1234-123456789012",
+            ],
         );
     }
 
@@ -289,7 +316,9 @@ mod tests {
     fn a_log_group_and_a_role_come_together() {
         let group = "arn:aws:logs:eu-west-1:111122223333:log-group:trail:*";
         let role = "arn:aws:iam::111122223333:role/Delivery";
-        let code = |group, role| check_logs(group, role, "eu-west-1").err().map(|error| (error.code, error.message));
+        let code = |group, role| {
+            check_logs(group, role, "eu-west-1", Some("111122223333")).err().map(|error| (error.code, error.message))
+        };
         assert_eq!(code(Some(group), Some(role)), None);
         assert_eq!(code(None, None), None);
         let both = "You must specify a log group and a role ARN.";
@@ -299,6 +328,7 @@ mod tests {
             "trail",
             "arn:aws:logs:eu-west-1:111122223333:log-group:trail",
             "arn:aws:logs:us-east-1:111122223333:log-group:trail:*",
+            "arn:aws:logs:eu-west-1:999999999999:log-group:trail:*",
         ] {
             let message = "CloudTrail cannot validate the specified log group ARN.";
             assert_eq!(
@@ -307,6 +337,7 @@ mod tests {
             );
         }
         let message = "CloudTrail cannot validate the specified role ARN.";
+        assert_eq!(code(Some(group), Some("arn:aws:iam::notanaccount:role/X")).unwrap().1, message);
         assert_eq!(code(Some(group), Some("role")), Some(("InvalidCloudWatchLogsRoleArnException", message.into())));
     }
 }

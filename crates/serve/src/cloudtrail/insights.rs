@@ -19,6 +19,10 @@ const DEFAULT_CATEGORY: &str = "Management";
 /// Those of [`State::to_change`]; `InvalidInsightSelectorsException`; those of [`trail_name`].
 pub(crate) fn put(state: &State<'_>, input: &Input) -> Result<(Trail, Version), ApiError> {
     let name = trail_name(input, "Insights on an event data store")?;
+    if input.text("InsightsDestination")?.is_some() {
+        let message = "InsightsDestination can only be specified with EventDataStore.";
+        return Err(ApiError::new("InvalidParameterCombinationException", message));
+    }
     let given = input.list("InsightSelectors")?;
     let Some(given) = given else {
         return Err(ApiError::new("InvalidInsightSelectorsException", "Specify InsightSelectors."));
@@ -83,7 +87,7 @@ fn read(given: &Value) -> Result<InsightSelector, ApiError> {
             TYPES.join(", ")
         )));
     }
-    let event_categories = texts_in(given, "EventCategories")?;
+    let event_categories = texts_in(given, "EventCategories")?.filter(|given| !given.is_empty());
     if let Some(other) = event_categories.iter().flatten().find(|category| !CATEGORIES.contains(&category.as_str())) {
         let valid = CATEGORIES.join(", ");
         return Err(invalid(format!("The event category {other} is not valid. Valid values: {valid}.")));

@@ -62,15 +62,17 @@ impl Preflight {
     /// The bucket's errors, the key's, the topic's, the log group's. Where nobody serves topics or log groups, that comes first.
     pub(crate) async fn try_out(&self, trail: &Trail) -> Result<Tried, ApiError> {
         self.check_served(trail)?;
-        self.check_key_fits(trail).await?;
+        let in_region = self.check_key_fits(trail).await;
         let (key, verdict) = self.find_key(trail).await;
         // Also a key that is none: the bucket comes first, and nothing is written there with less encryption than was asked for.
         let tried = Trail { kms_key_id: key.clone(), ..trail.clone() };
         match tokio::time::timeout(BUCKET_TIMEOUT, self.try_bucket(&tried)).await {
+            // A store that knows the key's Region refuses it in its own words.
+            Ok(Err(error)) if error.code == insufficient_encryption().code => return in_region.and(Err(error)),
             Ok(done) => done?,
             Err(_) => return Err(self.unreachable(&trail.s3_bucket_name, "it did not answer in time")),
         }
-        verdict?;
+        in_region.and(verdict)?;
         self.try_topic(trail).await?;
         self.try_log_group(trail).await?;
         Ok(Tried { trail: trail.clone(), key })
@@ -193,7 +195,7 @@ impl Preflight {
         }
     }
 
-    /// Refuses a key of another Region than the bucket's.
+    /// Whether the key is of the bucket's Region.
     async fn check_key_fits(&self, trail: &Trail) -> Result<(), ApiError> {
         let Some(key) = trail.kms_key_id.as_deref().filter(|key| region_of_arn(key).is_some()) else { return Ok(()) };
         let asked = self.buckets.region(&trail.s3_bucket_name);

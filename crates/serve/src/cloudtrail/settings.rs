@@ -25,9 +25,10 @@ pub(crate) fn create(state: &State<'_>, input: &Input, journal_end: u64, now_ms:
     // An organization's trail belongs to its management account, whoever makes it.
     let of_organization = wish.is_organization_trail.unwrap_or(false).then(|| organization::administered(state));
     let membership = of_organization.as_ref().and_then(|administered| administered.as_ref().ok().copied());
+    let caller = state.account_id;
     let state = &membership.map_or_else(|| state.clone(), |membership| state.of_account(membership.management));
     let trail = Trail {
-        s3_key_prefix: wish.s3_key_prefix.and_then(prefix),
+        s3_key_prefix: wish.s3_key_prefix.and_then(set),
         sns_topic_name: wish.sns_topic_name.and_then(set),
         include_global_service_events: wish.include_global_service_events.unwrap_or(true),
         is_multi_region_trail: wish.is_multi_region_trail.unwrap_or(false),
@@ -41,7 +42,7 @@ pub(crate) fn create(state: &State<'_>, input: &Input, journal_end: u64, now_ms:
         tags: tags::read(input)?,
         ..Trail::new(state.region, state.account_id, name, bucket, now_ms)
     };
-    let mut trail = checked(trail)?;
+    let mut trail = checked(trail, Some(caller))?;
     check_name_is_free(state, &trail, None)?;
     check_room(state, &trail)?;
     of_organization.transpose()?;
@@ -67,8 +68,8 @@ pub(crate) fn update(
     if let Some(bucket) = wish.s3_bucket_name {
         trail.s3_bucket_name = bucket.to_owned();
     }
-    if let Some(given) = wish.s3_key_prefix {
-        trail.s3_key_prefix = prefix(given);
+    if let Some(prefix) = wish.s3_key_prefix {
+        trail.s3_key_prefix = set(prefix);
     }
     if let Some(topic) = wish.sns_topic_name {
         trail.sns_topic_name = set(topic);
@@ -87,7 +88,9 @@ pub(crate) fn update(
         wish.include_global_service_events.unwrap_or(trail.include_global_service_events);
     trail.log_file_validation_enabled = wish.enable_log_file_validation.unwrap_or(trail.log_file_validation_enabled);
     trail.recursive_logging = wish.recursive_logging.unwrap_or(trail.recursive_logging);
-    let mut trail = checked(trail)?;
+    // What stands there already may be of another account, which named it.
+    let is_other_group = trail.cloud_watch_logs_log_group_arn != found.cloud_watch_logs_log_group_arn;
+    let mut trail = checked(trail, is_other_group.then_some(state.account_id))?;
     if trail.is_multi_region_trail && !found.is_multi_region_trail {
         let state = &state.of_account(&found.document.account_id);
         check_name_is_free(state, &trail, Some(found))?;
@@ -139,15 +142,19 @@ fn begin_logs(trail: &mut Trail, before: Option<&Trail>, journal_end: u64) {
     };
 }
 
-/// Checks a trail as it will stand, in AWS's order as far as it is known, and fills in what follows from the rest.
-fn checked(mut trail: Trail) -> Result<Trail, ApiError> {
+/// Checks a trail as it will stand, in AWS's order as far as it is known, and fills in what follows from the rest. A log group
+/// that is new is of the account of who names it (`reference/trails-and-delivery.md §5`).
+fn checked(mut trail: Trail, owner_of_group: Option<&str>) -> Result<Trail, ApiError> {
     check_bucket(&trail.s3_bucket_name)?;
     trail.s3_key_prefix.as_deref().map(|prefix| check_prefix(prefix, &trail.name)).transpose()?;
+    // The key puts a slash at its end.
+    trail.s3_key_prefix = trail.s3_key_prefix.and_then(|prefix| set(prefix.trim_end_matches('/')));
     trail.sns_topic_name.as_deref().map(check_topic).transpose()?;
     check_logs(
         trail.cloud_watch_logs_log_group_arn.as_deref(),
         trail.cloud_watch_logs_role_arn.as_deref(),
         &trail.home_region,
+        owner_of_group,
     )?;
     trail.kms_key_id.as_deref().map(check_key).transpose()?;
     if trail.is_multi_region_trail && !trail.include_global_service_events {
@@ -194,11 +201,6 @@ fn check_room(state: &State<'_>, trail: &Trail) -> Result<(), ApiError> {
 /// Text that is set; the empty text is none.
 fn set(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// A prefix without slashes at its end: the key puts one there.
-fn prefix(text: &str) -> Option<String> {
-    set(text.trim_end_matches('/'))
 }
 
 /// The members that CreateTrail and UpdateTrail share, `None` where absent.

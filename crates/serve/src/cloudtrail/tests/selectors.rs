@@ -135,6 +135,15 @@ fn insights_are_off_until_they_are_put_and_off_again_with_an_empty_list() {
     assert_eq!(answer, json!({"TrailARN": main, "InsightSelectors": selectors}), "as they were given");
     assert_eq!(api.ok("GetInsightSelectors", json!({"TrailName": main})), answer);
     assert_eq!(api.ok("GetTrail", json!({"Name": "main"}))["Trail"]["HasInsightSelectors"], json!(true));
+    let none = json!([{"InsightType": "ApiCallRateInsight", "EventCategories": []}]);
+    let answer = api.ok("PutInsightSelectors", json!({"TrailName": "main", "InsightSelectors": none}));
+    assert_eq!(
+        answer["InsightSelectors"],
+        json!([{"InsightType": "ApiCallRateInsight"}]),
+        "no category is the default"
+    );
+    let elsewhere = json!({"TrailName": "main", "InsightSelectors": [], "InsightsDestination": "x"});
+    api.refuses("PutInsightSelectors", elsewhere, "InvalidParameterCombinationException");
     api.ok("PutInsightSelectors", json!({"TrailName": "main", "InsightSelectors": []}));
     api.refuses("GetInsightSelectors", json!({"TrailName": "main"}), "InsightNotEnabledException");
 }

@@ -35,6 +35,23 @@ fn creating_writes_the_marker_objects_where_delivery_will_write() {
 }
 
 #[test]
+fn a_trail_of_another_partition_is_named_in_it() {
+    let api = Api::new();
+    let create = json!({"Name": "main", "S3BucketName": "audit"});
+    let arn = "arn:aws-cn:cloudtrail:cn-north-1:111122223333:trail/main";
+    assert_eq!(api.ok_in("cn-north-1", "CreateTrail", create)["TrailARN"], json!(arn));
+    assert_eq!(api.ok_in("cn-north-1", "GetTrail", json!({"Name": arn}))["Trail"]["TrailARN"], json!(arn));
+}
+
+#[test]
+fn a_prefix_is_measured_as_it_is_given() {
+    let api = Api::new();
+    let with = |prefix: String| json!({"Name": "main", "S3BucketName": "audit", "S3KeyPrefix": prefix});
+    api.refuses("CreateTrail", with("p".repeat(200) + "/"), "InvalidS3PrefixException");
+    assert_eq!(api.ok("CreateTrail", with("p".repeat(199) + "/"))["S3KeyPrefix"], json!("p".repeat(199)));
+}
+
+#[test]
 fn a_bucket_that_is_missing_or_refuses_leaves_no_trail() {
     let api = Api::new();
     let (code, message) = api.refused("CreateTrail", json!({"Name": "main", "S3BucketName": "nowhere"}));
@@ -97,6 +114,7 @@ fn a_key_is_found_by_any_of_its_names_and_shown_by_its_arn() {
         ("alias/unknown", "InsufficientEncryptionPolicyException"),
         ("alias/disabled", "KmsException"),
         ("alias/far", "KmsKeyNotFoundException"),
+        ("arn:aws:kms:ap-south-1:111122223333:key/12345678-1234-1234-1234-123456789012", "KmsKeyNotFoundException"),
     ] {
         api.store.marker_keys.lock().unwrap().clear();
         api.refuses("CreateTrail", with("audit", key), code);
@@ -136,7 +154,7 @@ fn create_is_checked_by_syntax_first_then_by_what_there_is_then_by_the_bucket() 
         // Valid wishes that this version could not keep.
         (json!({"SnsTopicName": "topic"}), "UnsupportedOperationException"),
         (json!({"KmsKeyId": "alias/key"}), "S3BucketDoesNotExistException"),
-        (json!({"KmsKeyId": KEY.replace("eu-west-1", "us-east-1")}), "KmsKeyNotFoundException"),
+        (json!({"KmsKeyId": KEY.replace("eu-west-1", "us-east-1")}), "S3BucketDoesNotExistException"),
         (json!({}), "S3BucketDoesNotExistException"),
     ] {
         api.refuses("CreateTrail", with(more), code);
