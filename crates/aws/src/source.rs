@@ -5,7 +5,9 @@
 /// Where from: `r` is in real records, `l` is in a list of sources seen in CloudTrail (iann0036/iam-dataset, MIT),
 /// `d` is in AWS's own guides, `p` follows the pattern of its siblings.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("application-autoscaling", "autoscaling"),                   // d
     ("application-insights", "application-insights"),             // l
+    ("autoscaling-plans", "autoscaling"),                         // d
     ("chime-sdk-media-pipelines", "chime-sdk-media-pipelines"),   // l
     ("chime-sdk-voice", "chime-sdk-voice"),                       // l
     ("cloudfront-keyvaluestore", "edgekeyvaluestore"),            // d

@@ -266,7 +266,7 @@ impl Record<'_> {
         if extent == Extent::Whole {
             self.resources(&mut out);
         }
-        out.text_member("eventType", "AwsApiCall");
+        out.text_member("eventType", if self.is_portal() { "AwsServiceEvent" } else { "AwsApiCall" });
         if let Some(version) = self.call.manner.api_version.filter(|_| !self.is_denied()) {
             out.text_member("apiVersion", version);
         }
@@ -279,10 +279,36 @@ impl Record<'_> {
         if let Some(endpoint) = self.exchange.vpc_endpoint {
             out.text_member("vpcEndpointId", endpoint);
         }
+        if extent == Extent::Whole && self.is_portal() {
+            self.details(&mut out);
+        }
         out.text_member("eventCategory", if self.call.data.is_none() { "Management" } else { "Data" });
         tls(self.exchange, &mut out);
         out.close_object();
         out.into_text()
+    }
+
+    /// Whether it is a call of the portal of IAM Identity Center, whose records are service events.
+    fn is_portal(&self) -> bool {
+        self.call.service.name() == "sso"
+    }
+
+    /// `serviceEventDetails`: as which role somebody wants to be, and in which account.
+    fn details(&self, out: &mut Json) {
+        let request = &self.exchange.request;
+        let said = |name: &str| request.query_value(name).map(|value| form::decoded(value.as_bytes()));
+        let details = ["role_name", "account_id"].map(|name| (name, said(name)));
+        if details.iter().all(|(_, value)| value.is_none()) {
+            return;
+        }
+        out.key("serviceEventDetails");
+        out.open_object();
+        for (name, value) in details {
+            if let Some(value) = value {
+                out.text_member(name, limits::text(&value));
+            }
+        }
+        out.close_object();
     }
 
     fn head(&self, out: &mut Json) {
@@ -313,7 +339,7 @@ impl Record<'_> {
                 s3::key(&self.address(), &self.exchange.request, deleted.version, out);
                 return Written::Members;
             }
-            if hidden || matches!(self.body, Body::Malformed) && !self.call.is_s3() {
+            if hidden || self.is_portal() || matches!(self.body, Body::Malformed) && !self.call.is_s3() {
                 return Written::Members;
             }
             if self.call.is_s3() {
@@ -423,7 +449,13 @@ impl Record<'_> {
             let hidden = self.shared.is_some_and(|(_, side)| side == Side::Caller);
             let owner = if hidden { HIDDEN } else { account };
             let source = s3::copied(&self.call, &self.exchange.request);
-            s3::resources(&self.call, &self.address(), source.as_deref(), self.region, owner, has_bucket, out);
+            let address = self.address();
+            match s3::AccessPoint::of(&address, self.exchange.request.host()) {
+                Some(point) => point.resources(&self.call, address.key.as_deref(), out),
+                None => {
+                    s3::resources(&self.call, &address, source.as_deref(), self.region, owner, has_bucket, out);
+                }
+            }
             return;
         }
         // A data event is selected by its resources, so one that was denied keeps them; AWS logs denied ones as well (§17).

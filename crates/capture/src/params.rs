@@ -59,7 +59,7 @@ pub(crate) fn request(
         }
         None => content(&renderer, input, body, out),
     };
-    if call.service.name() == "apigateway" && out.len() > before {
+    if call.service.name() == "apigateway" && exchange.request.path.starts_with("/restapis") && out.len() > before {
         out.key("template");
         out.bool(false);
     }
@@ -159,7 +159,9 @@ pub(crate) fn response(call: &Call, response: &Response<'_>, body: &Body<'_>, ou
     }
     let Some(root) = body.root() else { return content(&renderer, output, body, out) };
     let root = if call.protocol == Protocol::Query { result_of(root) } else { root };
-    match only_structure(output).filter(|_| call.manner.unwraps) {
+    // Proxies of databases came later than the rest.
+    let unwraps = call.manner.unwraps && !call.operation.name().contains("DBProxy");
+    match only_structure(output).filter(|_| unwraps) {
         Some(member) => {
             if let Some(inner) = root.child(member.wire_name()) {
                 renderer.members(inner, member.shape(), member.name(), 1, out);
@@ -237,7 +239,13 @@ fn labels(renderer: &Renderer, call: &Call, exchange: &Exchange<'_>, input: Shap
         let Some(member) = input.member_by_wire(label) else { continue };
         let value = if call.manner.raw_labels { Some(Cow::Borrowed(raw)) } else { percent_decoded(raw) };
         if let Some(value) = value {
-            text_member(&Renderer { lower_names: call.manner.lower_labels, ..*renderer }, member, &value, out);
+            text_member(
+                &Renderer { lower_names: call.manner.lower_labels, ..*renderer },
+                member,
+                input.name(),
+                &value,
+                out,
+            );
         }
     }
 }
@@ -253,7 +261,7 @@ fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: 
             continue;
         }
         if member.shape().kind() != Kind::List {
-            text_member(renderer, member, &value, out);
+            text_member(renderer, member, input.name(), &value, out);
             continue;
         }
         renderer.key(member, out);
@@ -271,7 +279,7 @@ fn headers(renderer: &Renderer, headers: &Headers<'_>, shape: Shape<'_>, out: &m
         match member.location() {
             Location::Header => {
                 if let Some(value) = headers.get(member.wire_name()) {
-                    text_member(renderer, member, value, out);
+                    text_member(renderer, member, shape.name(), value, out);
                 }
             }
             Location::Headers => prefixed_headers(renderer, headers, member, out),
@@ -301,8 +309,8 @@ fn prefixed_headers(renderer: &Renderer, headers: &Headers<'_>, member: Member<'
 }
 
 /// A member that is one text on the wire: a label, a query parameter, a header.
-fn text_member(renderer: &Renderer, member: Member<'_>, value: &str, out: &mut Json) {
-    let mask = renderer.rows.mask(member.name(), "", member.is_sensitive(), renderer.manner.sensitive);
+fn text_member(renderer: &Renderer, member: Member<'_>, within: &str, value: &str, out: &mut Json) {
+    let mask = renderer.rows.mask(member.name(), within, member.is_sensitive(), renderer.manner.sensitive);
     match mask {
         Some(Mask::Drop) => {}
         Some(mask) => {

@@ -56,7 +56,7 @@ impl Renderer {
             if member.location() != Location::Body {
                 continue;
             }
-            if self.wire == Wire::Xml && member.is_flattened() {
+            if self.wire == Wire::Xml && is_flattened(member) {
                 written.push(child.name());
             }
             self.member(child, member, within, depth, out);
@@ -134,7 +134,7 @@ impl Renderer {
         };
         match self.wire {
             Wire::Json => node.children().for_each(each),
-            Wire::Xml if member.is_flattened() => {
+            Wire::Xml if is_flattened(member) => {
                 let name = node.name();
                 each(node);
                 node.following().filter(|other| other.name() == name).for_each(each);
@@ -184,13 +184,13 @@ impl Renderer {
             }
         };
         let mut pair = |node: NodeRef<'_, '_>| {
-            if let (Some(key), Some(value)) = (node.child(key.wire_name()), node.child(value.wire_name())) {
+            if let (Some(key), Some(value)) = (child_of(node, key), child_of(node, value)) {
                 entry(key.text().unwrap_or_default(), value);
             }
         };
         match self.wire {
             Wire::Json => node.children().for_each(|child| entry(child.name(), child)),
-            Wire::Xml if member.is_flattened() => {
+            Wire::Xml if is_flattened(member) => {
                 let name = node.name();
                 pair(node);
                 node.following().filter(|other| other.name() == name).for_each(pair);
@@ -341,8 +341,20 @@ pub(crate) fn member_of<'c>(shape: Shape<'c>, name: &str, wire: Wire) -> Option<
         return None;
     }
     shape.members().find(|member| {
-        member.is_flattened() && member.shape().element().and_then(|element| element.location_name()) == Some(name)
+        let of_element = || member.shape().element().and_then(|element| element.location_name());
+        member.query_name() == name || (member.is_flattened() && of_element() == Some(name))
     })
+}
+
+/// Whether a list or map stands on the wire without an element around it; so do all whose members the query protocol gives a
+/// name of their own (SQS's of before its JSON protocol).
+fn is_flattened(member: Member<'_>) -> bool {
+    member.is_flattened() || member.query_name() != member.wire_name()
+}
+
+/// The child that a member is, by either name.
+fn child_of<'t, 'a>(node: NodeRef<'t, 'a>, member: Member<'_>) -> Option<NodeRef<'t, 'a>> {
+    node.child(member.wire_name()).or_else(|| node.child(member.query_name()))
 }
 
 /// Where the numbered parts of a list are: behind `member` (or its other name), or right here.

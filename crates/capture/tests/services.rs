@@ -54,6 +54,11 @@ fn secrets_of_many_services_leave_no_trace() {
         Scene::form("ec2", "Action=CreateKeyPair&Version=2016-11-15&KeyName=k").answer(200, "<CreateKeyPairResponse><keyName>k</keyName><keyMaterial>PLANTED</keyMaterial></CreateKeyPairResponse>"),
         Scene::signed("PUT", "/2015-03-31/functions/f/configuration", "lambda").body(r#"{"Environment":{"Variables":{"DB":"PLANTED"}}}"#).answer(200, r#"{"FunctionName":"f","Environment":{"Variables":{"DB":"PLANTED"}}}"#),
         Scene::signed("POST", "/2015-03-31/functions", "lambda").body(r#"{"FunctionName":"f","Role":"r","Code":{"ZipFile":"PLANTED"}}"#),
+        Scene::json("kms", "TrentService.CreateGrant", r#"{"KeyId":"k","GranteePrincipal":"p","Operations":["Decrypt"]}"#).answer(200, r#"{"GrantId":"g","GrantToken":"PLANTED"}"#),
+        Scene::json("codebuild", "CodeBuild_20161006.StartBuild", r#"{"projectName":"p","encryptionKeyOverride":"PLANTED","environmentVariablesOverride":[{"name":"n","value":"PLANTED"}]}"#),
+        Scene::json("network-firewall", "NetworkFirewall_20201112.CreateFirewall", r#"{"FirewallName":"f","Description":"PLANTED"}"#),
+        Scene::signed("PUT", "/bucket?versioning", "s3").header("x-amz-mfa", "PLANTED").body("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
+        Scene::signed("PUT", "/bucket/key?X-Amz-Server-Side-Encryption-Customer-Key=PLANTED", "s3"),
     ];
     for scene in scenes {
         let record = scene.record(&recorder());
@@ -250,13 +255,14 @@ fn a_copy_names_what_it_copies() {
     let copied = |source: &str| {
         let scene = Scene::signed("PUT", "/audit/copy", "s3").header("x-amz-copy-source", source);
         let record = scene.answer(200, "<CopyObjectResult/>").record(&recorder());
-        at(&record, "/resources/2").clone()
+        at(&record, "/resources").as_array().unwrap()[2..].to_vec()
     };
+    let bucket = json!({"accountId":ACCOUNT,"type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::other"});
     let object = json!({"type":"AWS::S3::Object","ARN":"arn:aws:s3:::other/a b"});
-    assert_eq!(copied("/other/a%20b?versionId=1"), object);
-    assert_eq!(copied("other/a%20b"), object);
-    assert_eq!(copied("arn:aws:s3:eu-west-1:1:accesspoint/x/object/k"), Value::Null, "an access point");
-    assert_eq!(copied("other"), Value::Null);
+    assert_eq!(copied("/other/a%20b?versionId=1"), [bucket.clone(), object.clone()]);
+    assert_eq!(copied("other/a%20b"), [bucket, object]);
+    assert_eq!(copied("arn:aws:s3:eu-west-1:1:accesspoint/x/object/k"), [Value::Null; 0], "an access point");
+    assert_eq!(copied("other"), [Value::Null; 0]);
 }
 
 #[test]
@@ -542,4 +548,122 @@ fn api_gateway_has_the_body_under_the_name_of_its_input() {
     assert_eq!(at(&resource, "/requestParameters"), &json!({"restApiId":"a","resourceId":"r","template":false}));
     let all = Scene::signed("GET", "/account", "apigateway").record(&recorder());
     assert_eq!(at(&all, "/requestParameters"), &Value::Null);
+}
+
+/// A call of SQS as older SDKs and people with curl make it.
+fn queue_form(target: &str, body: &str, answer: &str) -> Value {
+    let form = Scene::signed("POST", target, "sqs").header("content-type", "application/x-www-form-urlencoded");
+    form.body(&format!("{body}&Version=2012-11-05")).answer(200, answer).record(&recorder())
+}
+
+#[test]
+fn lists_and_maps_of_a_queue_are_known_by_their_names_in_forms() {
+    let url = "QueueUrl=https%3A%2F%2Fsqs%2F111122223333%2Fq";
+    let parameters = |body: &str| at(&queue_form("/", &format!("{body}&{url}"), ""), "/requestParameters").clone();
+    let with = |name: &str, value: Value| json!({name: value, "queueUrl": "https://sqs/111122223333/q"});
+    assert_eq!(
+        parameters("Action=SetQueueAttributes&Attribute.1.Name=DelaySeconds&Attribute.1.Value=5"),
+        with("attributes", json!({"DelaySeconds": "5"}))
+    );
+    assert_eq!(parameters("Action=TagQueue&Tag.1.Key=k&Tag.1.Value=v"), with("tags", json!({"k": "v"})));
+    assert_eq!(parameters("Action=UntagQueue&TagKey.1=a&TagKey.2=b"), with("tagKeys", json!(["a", "b"])));
+    let sent = queue_form(
+        "/",
+        &format!(
+            "Action=SendMessageBatch&SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=PLANTED&{url}"
+        ),
+        "<SendMessageBatchResponse><SendMessageBatchResult><SendMessageBatchResultEntry><Id>a</Id><MessageId>m</MessageId></SendMessageBatchResultEntry></SendMessageBatchResult></SendMessageBatchResponse>",
+    );
+    assert_eq!(at(&sent, "/requestParameters/entries"), &json!([{"id": "a"}]));
+    assert_eq!(at(&sent, "/responseElements/successful"), &json!([{"id": "a", "messageId": "m"}]));
+}
+
+#[test]
+fn a_form_that_is_sent_to_a_queue_names_it() {
+    let sent = queue_form("/111122223333/orders", "Action=SendMessage&MessageBody=x", "");
+    assert_eq!(at(&sent, "/resources/0/ARN"), "arn:aws:sqs:eu-west-1:111122223333:orders");
+}
+
+#[test]
+fn what_is_published_or_put_names_where_it_goes() {
+    let resources = |scene: Scene| at(&scene.record(&recorder()), "/resources").clone();
+    let put = |body: &str| resources(Scene::json("events", "AWSEvents.PutEvents", body));
+    let bus = |name: &str| json!({"type":"AWS::Events::EventBus","ARN":format!("arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/{name}")});
+    assert_eq!(put(r#"{"Entries":[{"EventBusName":"mine"},{"Detail":"x"},{}]}"#), json!([bus("mine"), bus("default")]));
+    let endpoint = put(r#"{"EndpointId":"abc.xyz","Entries":[{}]}"#);
+    assert_eq!(endpoint, json!([bus("default"), {"type":"AWS::Events::Endpoint"}]));
+    let publish = |arn: &str| {
+        resources(Scene::form("sns", &format!("Action=Publish&Version=2010-03-31&TargetArn={arn}&Message=m")))
+    };
+    let device = format!("arn:aws:sns:eu-west-1:{ACCOUNT}:endpoint/GCM/app/1");
+    assert_eq!(publish(&device), json!([{"accountId":ACCOUNT,"type":"AWS::SNS::PlatformEndpoint","ARN":device}]));
+    let topic = format!("arn:aws:sns:eu-west-1:{ACCOUNT}:t");
+    assert_eq!(publish(&topic), json!([{"accountId":ACCOUNT,"type":"AWS::SNS::Topic","ARN":topic}]));
+}
+
+#[test]
+fn both_keys_of_a_new_encryption_are_named() {
+    let arn = |id: &str| format!("arn:aws:kms:eu-west-1:{ACCOUNT}:key/{id}");
+    let answer = format!(r#"{{"SourceKeyId":"{}","KeyId":"{}","SourceKeyMaterialId":"m"}}"#, arn("a"), arn("b"));
+    let call = Scene::json("kms", "TrentService.ReEncrypt", r#"{"SourceKeyId":"a","DestinationKeyId":"b"}"#);
+    let record = call.answer(200, &answer).record(&recorder());
+    assert_eq!(
+        (at(&record, "/resources/0/ARN"), at(&record, "/resources/1/ARN")),
+        (&json!(arn("a")), &json!(arn("b")))
+    );
+    assert_eq!(at(&record, "/additionalEventData/sourceKeyMaterialId"), "m");
+}
+
+#[test]
+fn an_access_point_stands_in_place_of_its_bucket() {
+    let read = |target: &str, host: &str| {
+        let record = Scene::signed("GET", target, "s3").header("host", host).record(&recorder());
+        at(&record, "/resources").clone()
+    };
+    let arn = format!("arn:aws:s3:us-west-2:{ACCOUNT}:accesspoint/point");
+    let both = json!([
+        {"type":"AWS::S3::Object","ARN":format!("{arn}/object/k")},
+        {"accountId":ACCOUNT,"type":"AWS::S3::AccessPoint","ARN":arn},
+    ]);
+    assert_eq!(read("/k", &format!("point-{ACCOUNT}.s3-accesspoint.us-west-2.amazonaws.com")), both);
+    assert_eq!(read(&format!("/{}/k", arn.replace('/', "%2F")), "s3.us-west-2.amazonaws.com"), both);
+    let lambda = Scene::signed("GET", "/k", "s3-object-lambda")
+        .header("host", &format!("point-{ACCOUNT}.s3-object-lambda.us-west-2.amazonaws.com"));
+    let arn = format!("arn:aws:s3-object-lambda:us-west-2:{ACCOUNT}:accesspoint/point");
+    let record = lambda.record(&recorder());
+    assert_eq!(
+        at(&record, "/resources"),
+        &json!([{"accountId":ACCOUNT,"type":"AWS::S3ObjectLambda::AccessPoint","ARN":arn}])
+    );
+}
+
+#[test]
+fn annotations_are_data_of_their_object() {
+    let record = Scene::signed("PUT", "/bucket/key?annotation&annotationName=n", "s3").body("x").record(&recorder());
+    assert_eq!(at(&record, "/eventName"), "PutObjectAnnotation");
+    assert_eq!(at(&record, "/eventCategory"), "Data");
+    assert_eq!(at(&record, "/resources/0/ARN"), "arn:aws:s3:::bucket/key");
+}
+
+#[test]
+fn calls_of_the_portal_are_service_events() {
+    let target = "/federation/credentials?role_name=Admin&account_id=444455556666";
+    let call = Scene::unsigned("GET", target)
+        .header("host", "portal.sso.eu-west-1.amazonaws.com")
+        .header("x-amz-sso_bearer_token", "PLANTED");
+    let record = call.record(&recorder());
+    assert_eq!(
+        (at(&record, "/eventName"), at(&record, "/eventType")),
+        (&json!("GetRoleCredentials"), &json!("AwsServiceEvent"))
+    );
+    assert_eq!(at(&record, "/requestParameters"), &Value::Null);
+    assert_eq!(at(&record, "/serviceEventDetails"), &json!({"role_name": "Admin", "account_id": "444455556666"}));
+}
+
+#[test]
+fn scaling_comes_under_the_name_of_its_parent() {
+    let target = "AnyScaleFrontendService.RegisterScalableTarget";
+    let record = Scene::json("application-autoscaling", target, r#"{"ServiceNamespace":"ecs"}"#).record(&recorder());
+    assert_eq!(at(&record, "/eventSource"), "autoscaling.amazonaws.com");
+    assert_eq!(at(&record, "/additionalEventData/service"), "application-autoscaling");
 }

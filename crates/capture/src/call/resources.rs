@@ -158,13 +158,6 @@ static ROWS: &[Row] = &[
     row("ebs", &["ListChangedBlocks"], "AWS::EC2::Snapshot", "arn:aws:ec2:{region}::snapshot/{SecondSnapshotId}"),
     untyped("ecr", IMAGES, "arn:aws:ecr:{region}:{account}:repository/{repositoryName}"),
     untyped("ecr-public", PUBLIC_IMAGES, "arn:aws:ecr-public::{account}:repository/{repositoryName}"),
-    Row {
-        service: "events",
-        operations: &["PutEvents"],
-        resource_type: Some("AWS::Events::EventBus"),
-        arn: "arn:aws:events:{region}:{account}:event-bus/default",
-        owned: false,
-    },
     row(
         "firehose",
         &[],
@@ -226,6 +219,13 @@ static ROWS: &[Row] = &[
         "arn:aws:ses:{region}:{account}:identity/{FromEmailAddress}",
     ),
     row("sns", &["Publish", "PublishBatch"], "AWS::SNS::Topic", "{TopicArn}"),
+    Row {
+        service: "sso-oidc",
+        operations: &["CreateTokenWithIAM"],
+        resource_type: Some("AWS::SSO::Application"),
+        arn: "{clientId}",
+        owned: false,
+    },
     untyped("ssm", &["DeleteDocument"], "arn:aws:ssm:{region}:{account}:document/{Name}"),
     untyped(
         "ssm",
@@ -274,7 +274,9 @@ pub(crate) fn write(
             "kms" => kms(call, place, body, response, out),
             "dynamodb" => tables(place, body, out),
             "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
-            "sqs" => queue(call, place, body, out),
+            "sqs" => queue(call, place, request, body, out),
+            "events" if call.operation.name() == "PutEvents" => buses(place, body, out),
+            "sns" if text(body, "TargetArn").is_some() => target(place, body, out),
             service => {
                 let operation = call.operation.name();
                 let covers = |row: &&Row| {
@@ -428,11 +430,15 @@ fn kms(
     out: &mut Json,
 ) {
     let mut named: SmallVec<[String; 2]> = SmallVec::new();
+    if call.operation.name() == "ReEncrypt" {
+        named.extend(key_named(place, response, body, &["SourceKeyId"]));
+    }
     if call.operation.name().ends_with("Alias") {
         let alias = text(body, "AliasName");
         named.extend(alias.map(|alias| format!("arn:aws:kms:{}:{}:{alias}", place.region, place.account)));
     }
     named.extend(kms_key(place, body, response));
+    named.dedup();
     for arn in named {
         out.open_object();
         out.text_member("accountId", owner(&arn).unwrap_or(place.account));
@@ -453,20 +459,65 @@ pub(crate) fn kms_key(
     response: Option<NodeRef<'_, '_>>,
 ) -> Option<String> {
     let metadata = response.and_then(|response| response.child("KeyMetadata"));
-    let answered = text(metadata, "Arn").or_else(|| text(response, "KeyId")).filter(|arn| arn.starts_with("arn:"));
+    let created = text(metadata, "Arn").filter(|arn| arn.starts_with("arn:"));
+    created.or_else(|| key_named(place, response, body, &["KeyId", "TargetKeyId", "DestinationKeyId"]))
+}
+
+/// The ARN of the key that an answer names by the first of these members, or a request by any.
+fn key_named(
+    place: Place<'_>,
+    response: Option<NodeRef<'_, '_>>,
+    body: Option<NodeRef<'_, '_>>,
+    names: &[&str],
+) -> Option<String> {
+    let answered = names.first().and_then(|name| text(response, name)).filter(|arn| arn.starts_with("arn:"));
     let asked = || {
-        ["KeyId", "TargetKeyId"]
-            .iter()
-            .find_map(|name| text(body, name))
-            .filter(|id| !id.is_empty() && !id.starts_with("alias/"))
-    };
-    answered.or_else(asked).map(|id| {
-        if id.starts_with("arn:") {
-            id
-        } else {
-            filled("arn:aws:kms:{region}:{account}:key/{KeyId}", place, &[("KeyId", &id)])
+        let id = names.iter().find_map(|name| text(body, name))?;
+        match id.as_str() {
+            "" => None,
+            alias if alias.starts_with("alias/") => None,
+            arn if arn.starts_with("arn:") => Some(id),
+            _ => Some(filled("arn:aws:kms:{region}:{account}:key/{KeyId}", place, &[("KeyId", &id)])),
         }
-    })
+    };
+    answered.or_else(asked)
+}
+
+/// The buses into which events are put, each once; an endpoint before several of them is known by its id alone.
+fn buses(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+    let pattern = "arn:aws:events:{region}:{account}:event-bus/{Name}";
+    let mut named: SmallVec<[String; 1]> = SmallVec::new();
+    let entries = body.and_then(|body| body.child("Entries"));
+    for entry in entries.into_iter().flat_map(NodeRef::children).take(MAX_ENTRIES) {
+        let bus = entry.child("EventBusName").and_then(NodeRef::text).unwrap_or("default");
+        let arn = if bus.starts_with("arn:") { bus.to_owned() } else { filled(pattern, place, &[("Name", bus)]) };
+        if !named.contains(&arn) {
+            named.push(arn);
+        }
+    }
+    let mut entry = |resource_type: &str, arn: Option<&str>| {
+        out.open_object();
+        out.text_member("type", resource_type);
+        if let Some(arn) = arn {
+            out.text_member("ARN", arn);
+        }
+        out.close_object();
+    };
+    named.iter().for_each(|arn| entry("AWS::Events::EventBus", Some(arn)));
+    if text(body, "EndpointId").is_some() {
+        entry("AWS::Events::Endpoint", None);
+    }
+}
+
+/// Whom a message is for that is published to a target: a topic, or the endpoint of one device.
+fn target(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+    let Some(arn) = text(body, "TargetArn") else { return };
+    out.open_object();
+    out.text_member("accountId", owner(&arn).unwrap_or(place.account));
+    let is_device = arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("endpoint/"));
+    out.text_member("type", if is_device { "AWS::SNS::PlatformEndpoint" } else { "AWS::SNS::Topic" });
+    out.text_member("ARN", &arn);
+    out.close_object();
 }
 
 /// The tables that DynamoDB's calls name; of a stream the table and the stream.
@@ -499,9 +550,11 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
 
 /// A queue by its URL, `https://HOST/ACCOUNT/NAME`, or the name of a new one; a data event without a queue acts on all. Of those
 /// that manage a queue only the one that makes it is known to tell it.
-fn queue(call: &Call, place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+fn queue(call: &Call, place: Place<'_>, request: &Request<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let text = |name: &str| body.and_then(|body| body.child(name)).and_then(NodeRef::text);
-    let (account, name) = match text("QueueUrl").filter(|_| call.data.is_some()) {
+    // A form may be sent to the queue itself (`POST /111122223333/queue`).
+    let sent_to = || Some(request.path).filter(|path| path.trim_matches('/').contains('/'));
+    let (account, name) = match text("QueueUrl").or_else(sent_to).filter(|_| call.data.is_some()) {
         Some(url) => {
             let mut parts = url.trim_end_matches('/').rsplit('/');
             let name = parts.next().unwrap_or("*");

@@ -24,6 +24,19 @@ pub(super) fn members(
 ) {
     match (call.service.name(), call.operation.name()) {
         ("sts", _) => sts(exchange, out),
+        // Their calls come under the name of their parent (Application Auto Scaling User Guide, "Log API calls with CloudTrail").
+        (service @ ("application-autoscaling" | "autoscaling-plans"), _) => out.text_member("service", service),
+        ("kms", "ReEncrypt") => {
+            let of = |name: &str| answer.root().and_then(|root| root.child(name)).and_then(NodeRef::text);
+            for (name, shown) in [
+                ("DestinationKeyMaterialId", "destinationKeyMaterialId"),
+                ("SourceKeyMaterialId", "sourceKeyMaterialId"),
+            ] {
+                if let Some(id) = of(name) {
+                    out.text_member(shown, id);
+                }
+            }
+        }
         ("kms", _) => {
             if let Some(id) = answer.root().and_then(|root| root.child("KeyMaterialId")).and_then(NodeRef::text) {
                 out.text_member("keyMaterialId", id);

@@ -142,7 +142,10 @@ fn in_json<'t>(response: &Response<'t>, root: Option<NodeRef<'t, '_>>) -> (Optio
 
 /// Writes what a service said of its failure as it said it, for the services whose records show that.
 pub(crate) fn body(answer: NodeRef<'_, '_>, out: &mut Json) {
-    let said = |child: &NodeRef<'_, '_>| child.text().is_some_and(|text| !text.is_empty());
+    let said = |child: &NodeRef<'_, '_>| match child.text() {
+        Some(text) => !text.is_empty(),
+        None => child.children().next().is_some(),
+    };
     for child in answer.children().filter(|child| said(child) && !crate::render::redact::is_secret_name(child.name())) {
         out.foreign_key(child.name());
         crate::render::verbatim(child, 0, out);

@@ -40,10 +40,12 @@ impl<'a> Address<'a> {
 }
 
 /// Headers with the prefix `x-amz-` that say how a request was sent or prove something, not what it asks for.
-const UNSHOWN: [&str; 7] = [
+const UNSHOWN: [&str; 9] = [
+    "x-amz-account-id",
     "x-amz-content-sha256",
     "x-amz-date",
     "x-amz-decoded-content-length",
+    "x-amz-mfa",
     "x-amz-region-set",
     "x-amz-security-token",
     "x-amz-trailer",
@@ -127,9 +129,10 @@ pub(crate) fn key(address: &Address<'_>, request: &Request<'_>, version: Option<
 /// Every parameter under its own name as text, but what proves the caller, and what would stand beside something that
 /// carries more weight under the same name.
 fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
-    const UNSHOWN: [&str; 5] =
-        ["x-amz-credential", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
-    let unshown = |name: &str| UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name));
+    const UNSHOWN: [&str; 6] =
+        ["x-amz-credential", "x-amz-mfa", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
+    let unshown =
+        |name: &str| UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name)) || is_customers_key(name);
     for (at, (name, value)) in request.query_pairs().enumerate().take(MAX_PAIRS) {
         let (name, value) = (decoded(name), decoded(value));
         let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other) == name);
@@ -142,6 +145,11 @@ fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
     }
 }
 
+/// Whether a header or parameter is a key that the store forgets (SSE-C).
+fn is_customers_key(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with("-customer-key")
+}
+
 const MAX_PAIRS: usize = 100;
 
 /// The modeled `x-amz-` headers that a caller may see again.
@@ -152,7 +160,7 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
         let shown = amazon
             && (!member.is_sensitive() || OF_KMS.iter().any(|shown| shown.eq_ignore_ascii_case(name)))
             && !UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name))
-            && !name.to_ascii_lowercase().ends_with("-customer-key");
+            && !is_customers_key(name);
         if let Some(value) = headers.get_bytes(name).map(String::from_utf8_lossy).filter(|_| shown) {
             let name = name.to_ascii_lowercase();
             let addressed = grantees == Grantees::Hidden
@@ -277,8 +285,8 @@ pub(crate) fn copied<'a>(call: &Call, request: &Request<'a>) -> Option<Cow<'a, s
     is_object.then_some(source)
 }
 
-/// Writes `resources` with its key (§10): the object or the prefix, then the bucket if there was one, then the object that
-/// was copied. A trail selects data events by what stands here, so none is without its object.
+/// Writes `resources` with its key (§10): the object or the prefix, then the bucket if there was one, then the bucket and the
+/// object that were copied from. A trail selects data events by what stands here, so none is without its object.
 pub(crate) fn resources(
     call: &Call,
     address: &Address<'_>,
@@ -305,9 +313,60 @@ pub(crate) fn resources(
             entry(Some(account), kind, ("ARN", &bucket), out);
         }
         if let (Some(data), Some(source), false) = (call.data, source, call.is_directory) {
+            if let Some((bucket, _)) = source.split_once('/').filter(|_| has_bucket) {
+                entry(Some(account), kind, ("ARN", &format!("arn:aws:s3:::{bucket}")), out);
+            }
             entry(None, data, ("ARN", &format!("arn:aws:s3:::{source}")), out);
         }
     });
+}
+
+/// What stands before a bucket, whose name a call through it does not tell (S3 User Guide, "Referencing access points").
+pub(crate) struct AccessPoint {
+    arn: String,
+    account: String,
+    is_lambda: bool,
+}
+
+impl AccessPoint {
+    /// The access point that is named in place of a bucket: by its ARN, or by its host
+    /// (`NAME-ACCOUNT.s3-accesspoint.REGION.amazonaws.com`).
+    pub(crate) fn of(address: &Address<'_>, host: Option<&str>) -> Option<AccessPoint> {
+        let bucket = address.bucket.as_deref()?;
+        if let Some(rest) = bucket.strip_prefix("arn:") {
+            let mut parts = rest.splitn(5, ':');
+            let (_, service, _, account) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+            let is_lambda = service == "s3-object-lambda";
+            let fits = (is_lambda || service == "s3") && parts.next()?.starts_with("accesspoint");
+            return fits.then(|| AccessPoint { arn: bucket.to_owned(), account: account.to_owned(), is_lambda });
+        }
+        let (label, rest) = host?.split_once('.')?;
+        let (kind, rest) = rest.split_once('.')?;
+        let (service, is_lambda) = match kind {
+            "s3-accesspoint" | "s3-accesspoint-fips" => ("s3", false),
+            "s3-object-lambda" | "s3-object-lambda-fips" => ("s3-object-lambda", true),
+            _ => return None,
+        };
+        let region = rest.strip_prefix("dualstack.").unwrap_or(rest).split_once(".amazonaws.com")?.0;
+        let (name, account) = label.rsplit_once('-').filter(|(_, account)| account.len() == 12)?;
+        let partition = event::partition_of(region);
+        let arn = format!("arn:{partition}:{service}:{region}:{account}:accesspoint/{name}");
+        Some(AccessPoint { arn, account: account.to_owned(), is_lambda })
+    }
+
+    /// Writes `resources` with its key: the object as it is named through the access point, and the access point.
+    pub(crate) fn resources(&self, call: &Call, key: Option<&str>, out: &mut Json) {
+        let kind = if self.is_lambda { "AWS::S3ObjectLambda::AccessPoint" } else { "AWS::S3::AccessPoint" };
+        crate::render::limits::resources(out, |out| {
+            if let Some(data) = call.data.filter(|_| !self.is_lambda) {
+                match key {
+                    Some(key) => entry(None, data, ("ARN", &format!("{}/object/{key}", self.arn)), out),
+                    None => entry(None, data, ("ARNPrefix", &format!("{}/object/", self.arn)), out),
+                }
+            }
+            entry(Some(&self.account), kind, ("ARN", &self.arn), out);
+        });
+    }
 }
 
 fn entry(account: Option<&str>, kind: &str, (name, arn): (&'static str, &str), out: &mut Json) {

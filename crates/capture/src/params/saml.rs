@@ -39,6 +39,9 @@ pub(crate) fn write(assertion: &str, out: &mut Json) {
     if let Some(name) = of("RoleSessionName").and_then(|mut values| values.next()) {
         out.text_member("roleSessionName", limits::text(name));
     }
+    if let Some(identity) = of("SourceIdentity").and_then(|mut values| values.next()) {
+        out.text_member("sourceIdentity", limits::text(identity));
+    }
     tags(attributes().filter_map(|(name, attribute)| Some((name.strip_prefix("PrincipalTag:")?, attribute))), out);
     if let Some(keys) = of("TransitiveTagKeys") {
         out.key("transitiveTagKeys");

@@ -43,7 +43,7 @@ pub(crate) fn object(key: &'static str, out: &mut Json, members: impl FnOnce(&mu
     out.open_object();
     let empty = out.len();
     let written = members(out);
-    let size = out.len() - mark;
+    let size = out.len() + "}".len() - mark;
     let too_large = size > OBJECT;
     if written == Written::Omitted || too_large {
         out.rewind(mark);
@@ -75,7 +75,7 @@ pub(crate) fn additional(out: &mut Json, members: impl FnOnce(&mut Json)) {
     members(out);
     match out.len() - empty {
         0 => return out.rewind(mark),
-        size if size > ADDITIONAL => {
+        size if size + "{}".len() > ADDITIONAL => {
             out.rewind(empty);
             out.key("omitted");
             out.bool(true);
@@ -121,8 +121,15 @@ mod tests {
         });
         assert_eq!(
             large,
-            r#"{"requestParameters":{"omitted":true,"originalSize":102407,"reason":"requestParameters too large"}}"#
+            r#"{"requestParameters":{"omitted":true,"originalSize":102408,"reason":"requestParameters too large"}}"#
         );
+        let of_size = |size: usize| {
+            written(|out| {
+                out.text_member("a", &"x".repeat(size - r#"{"a":""}"#.len()));
+                Written::Members
+            })
+        };
+        assert!(!of_size(OBJECT).contains("omitted") && of_size(OBJECT + 1).contains("omitted"));
         assert!(written(|_| Written::Omitted).contains("not captured whole"));
     }
 

@@ -4,6 +4,7 @@
 
 use crate::render::redact::Mask;
 use crate::render::time::Dates;
+use aws::{Location, Member, Operation, Protocol, Shape};
 
 /// How the member names of a structure stand in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +89,11 @@ const PLAIN_NAMES: Manner = Manner { casing: Casing::AsSent, dates: Dates::AsSen
 /// By botocore name, sorted.
 static MANNERS: &[(&str, Manner)] = &[
     ("account", PLAIN_NAMES),
+    ("amplify", STARRED),
     ("apigatewayv2", Manner { dates: Dates::AsSent, ..MOST }),
     ("appmesh", Manner { api_version: Some("2019-01-25"), ..MOST }),
+    ("apprunner", JAVA8),
+    ("appstream", JAVA8),
     ("appsync", STARRED),
     ("backup", JAVA8),
     ("bedrock", GATEWAY),
@@ -105,7 +109,8 @@ static MANNERS: &[(&str, Manner)] = &[
     ("cognito-identity", JAVA8),
     ("comprehend", JAVA8),
     ("config", JAVA8),
-    ("connect", Manner { raw_labels: true, ..GATEWAY }),
+    ("connect", Manner { raw_labels: true, ..STARRED }),
+    ("databrew", Manner { lower_labels: true, ..GATEWAY }),
     ("dataexchange", GATEWAY),
     ("detective", GATEWAY),
     ("devops-guru", GATEWAY),
@@ -131,17 +136,22 @@ static MANNERS: &[(&str, Manner)] = &[
     ("es", JAVA8),
     ("events", Manner { api_version: Some("2015-10-07"), ..MOST }),
     ("fms", Manner { api_version: Some("2018-01-01"), ..MOST }),
-    ("fsx", Manner { api_version: Some("2018-03-01"), ..MOST }),
-    ("globalaccelerator", JAVA8),
+    ("fsx", Manner { api_version: Some("2018-03-01"), ..JAVA8 }),
+    ("glacier", MOST),
+    ("grafana", STARRED),
     ("greengrass", STARRED),
     ("guardduty", Manner { lower_labels: true, ..GATEWAY }),
     ("iam", Manner { sensitive: Mask::Drop, ..JAVA8 }),
     ("inspector", Manner { api_version: Some("v20160216"), ..MOST }),
     ("internetmonitor", GATEWAY),
+    ("iot-managed-integrations", GATEWAY),
     ("kafka", Manner { raw_labels: true, ..GATEWAY }),
     ("kinesisanalytics", Manner { api_version: Some("2015-08-14"), ..MOST }),
+    ("kinesisanalyticsv2", JAVA8),
+    ("kinesisvideo", MOST),
     ("kms", SILENT),
     ("lambda", SILENT),
+    ("lexv2-models", Manner { dates: Dates::AsSent, ..MOST }),
     ("logs", Manner { api_version: Some("20140328"), ..MOST }),
     ("macie2", GATEWAY),
     ("mediaconnect", Manner { raw_labels: true, lower_labels: true, ..GATEWAY }),
@@ -155,25 +165,33 @@ static MANNERS: &[(&str, Manner)] = &[
     ("neptune", DATABASES),
     ("networkflowmonitor", GATEWAY),
     ("oam", GATEWAY),
+    ("opensearch", MOST),
     ("organizations", Manner { sensitive: Mask::Show, ..JAVA8 }),
     ("pi", JAVA8),
     ("pinpoint", GATEWAY),
+    ("pinpoint-email", MOST),
     ("pinpoint-sms-voice", GATEWAY),
+    ("polly", MOST),
     ("ram", PLAIN_NAMES),
+    ("rbin", MOST),
     ("rds", DATABASES),
     ("redshift", ASTERISKS),
     ("redshift-data", JAVA8),
     ("redshift-serverless", JAVA8),
     ("resource-explorer-2", STARRED),
+    ("resource-groups", GATEWAY),
     ("rolesanywhere", GATEWAY),
     ("route53", Manner { api_version: Some("2013-04-01"), ..JAVA8 }),
+    ("route53profiles", GATEWAY),
     ("route53resolver", Manner { dates: Dates::AsSent, ..MOST }),
     ("rum", GATEWAY),
     ("s3", Manner { denied: Denied::Parameters, ..MOST }),
     ("s3control", Manner { denied: Denied::Parameters, ..MOST }),
+    ("scheduler", MOST),
     ("secretsmanager", SILENT),
     ("securityhub", GATEWAY),
     ("servicecatalog-appregistry", Manner { text_queries: true, ..GATEWAY }),
+    ("sesv2", MOST),
     ("shield", Manner { api_version: Some("AWSShield_20160616"), ..MOST }),
     ("stepfunctions", JAVA8),
     ("storagegateway", Manner { api_version: Some("20130630"), ..MOST }),
@@ -182,18 +200,32 @@ static MANNERS: &[(&str, Manner)] = &[
     ("waf", Manner { api_version: Some("2015-08-24"), ..MOST }),
     ("waf-regional", Manner { api_version: Some("2016-11-28"), ..MOST }),
     ("wafv2", Manner { api_version: Some("2019-04-23"), ..MOST }),
+    ("wellarchitected", STARRED),
 ];
 
-/// How the service of that botocore name writes the record of an operation.
-pub(crate) fn of(service: &str, operation: &str) -> &'static Manner {
+/// How the service of that botocore name writes the record of an operation. Of services with a row that is what it says; of
+/// others it is told by how they speak: most REST services whose members begin with a capital on the wire stand behind API
+/// Gateway (19 of the 32 of which there are real records; the others have a row).
+pub(crate) fn of(service: &str, operation: Operation<'_>, protocol: Protocol) -> &'static Manner {
     // Another part of Systems Manager than that which runs commands (records of the same month of 2024 differ).
-    if service == "ssm" && matches!(operation, "CreateDocument" | "UpdateDocument") {
+    if service == "ssm" && matches!(operation.name(), "CreateDocument" | "UpdateDocument") {
         return &JAVA8;
     }
     match MANNERS.binary_search_by(|(name, _)| (*name).cmp(service)) {
         Ok(at) => MANNERS.get(at).map_or(&MOST, |(_, manner)| manner),
+        Err(_) if protocol == Protocol::RestJson && has_capitals(operation) => &GATEWAY,
         Err(_) => &MOST,
     }
+}
+
+/// Whether the first member beside the headers begins with a capital on the wire.
+fn has_capitals(operation: Operation<'_>) -> bool {
+    let in_head = |member: &Member<'_>| matches!(member.location(), Location::Header | Location::Headers);
+    let is_capital = |shape: Shape<'_>| {
+        let member = shape.members().find(|member| !in_head(member))?;
+        Some(member.wire_name().starts_with(|first: char| first.is_ascii_uppercase()))
+    };
+    operation.input().and_then(is_capital).or_else(|| operation.output().and_then(is_capital)).unwrap_or_default()
 }
 
 #[cfg(test)]
