@@ -85,16 +85,23 @@ fn identity(key: &str, element: Value, account: &str) -> Result<Identity, String
     if stated.access_key_id.as_deref().is_some_and(|other| other != key) {
         return Err("its accessKeyId is another key; remove that member".to_owned());
     }
-    completed(Identity { access_key_id: Some(key.to_owned()), ..stated }, account)
+    completed(key, stated, account)
 }
 
-fn completed(mut identity: Identity, account: &str) -> Result<Identity, String> {
+fn completed(key: &str, mut identity: Identity, account: &str) -> Result<Identity, String> {
     let kind = match (identity.identity_type, &identity.user_name) {
         (Some(kind), _) => kind,
         (None, Some(_)) => IdentityType::IAMUser,
         (None, None) => return Err("it says neither `userName` nor `type`; add one of them".to_owned()),
     };
     identity.identity_type = Some(kind);
+    // Whose key these use, nobody is told (`reference/event-record.md` §3).
+    if kind == IdentityType::AWSService {
+        return Ok(identity);
+    }
+    if kind != IdentityType::AWSAccount {
+        identity.access_key_id = Some(key.to_owned());
+    }
     let account = identity.account_id.get_or_insert_with(|| account.to_owned()).clone();
     match (kind, &identity.user_name) {
         (IdentityType::IAMUser, Some(user)) => {
@@ -134,6 +141,18 @@ mod tests {
         assert_eq!(
             json,
             r#"{"AKIA1":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/alice","accountId":"111122223333","accessKeyId":"AKIA1","userName":"alice"},"AKIA2":{"type":"Root","principalId":"444455556666","arn":"arn:aws:iam::444455556666:root","accountId":"444455556666","accessKeyId":"AKIA2"}}"#
+        );
+    }
+
+    #[test]
+    fn services_and_other_accounts_have_no_key() {
+        let stated = read_text(
+            r#"{"AKIA1":{"type":"AWSService","invokedBy":"s3.amazonaws.com"},"AKIA2":{"type":"AWSAccount","principalId":"AIDA","accountId":"444455556666"}}"#,
+        );
+        let json = serde_json::to_string(&stated.unwrap()).unwrap();
+        assert_eq!(
+            json,
+            r#"{"AKIA1":{"type":"AWSService","invokedBy":"s3.amazonaws.com"},"AKIA2":{"type":"AWSAccount","principalId":"AIDA","accountId":"444455556666"}}"#
         );
     }
 

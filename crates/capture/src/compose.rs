@@ -565,8 +565,8 @@ fn text(buffer: &[u8], length: usize) -> &str {
     buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// `awsRegion`: where the bucket is, if S3 says so; of the credential, or `us-east-1` for what is global (§10.4), or of the host,
-/// or the house's.
+/// `awsRegion`: where the bucket is, if S3 says so; of the credential, or `us-east-1` for what is global (§10.4; in other
+/// partitions the Region where theirs lies), or of the host, or the house's.
 fn region<'e>(
     recorder: &'e Recorder,
     call: &Call,
@@ -581,10 +581,15 @@ fn region<'e>(
         return Cow::Borrowed(region);
     }
     const REGIONAL_TOO: [&str; 4] = ["s3", "s3control", "sts", "sdb"];
-    if call.service.is_global() && !REGIONAL_TOO.contains(&call.service.name()) {
-        return Cow::Borrowed("us-east-1");
+    let named = region_of(recorder, &exchange.request, credential);
+    if !call.service.is_global() || REGIONAL_TOO.contains(&call.service.name()) {
+        return named;
     }
-    region_of(recorder, &exchange.request, credential)
+    Cow::Borrowed(match event::partition_of(&named) {
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    })
 }
 
 /// Whether a text may be the name of a Region: of AWS, or of a store that names its own. A set of Regions (SigV4a) is none.

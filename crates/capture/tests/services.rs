@@ -667,3 +667,16 @@ fn scaling_comes_under_the_name_of_its_parent() {
     assert_eq!(at(&record, "/eventSource"), "autoscaling.amazonaws.com");
     assert_eq!(at(&record, "/additionalEventData/service"), "application-autoscaling");
 }
+
+#[test]
+fn what_is_global_happens_where_its_partition_has_it() {
+    for (signed, recorded) in
+        [("eu-west-1", "us-east-1"), ("cn-northwest-1", "cn-north-1"), ("us-gov-east-1", "us-gov-west-1")]
+    {
+        let mut call = Scene::form("iam", "Action=ListUsers&Version=2010-05-08");
+        for (_, value) in call.headers.iter_mut().filter(|(name, _)| name == "authorization") {
+            *value = String::from_utf8_lossy(value).replace("eu-west-1", signed).into_bytes();
+        }
+        assert_eq!(at(&call.record(&recorder()), "/awsRegion"), recorded, "{signed}");
+    }
+}
