@@ -273,7 +273,7 @@ fn old_member(operation: &str, node: NodeRef<'_, '_>, member: Member<'_>, depth:
         Kind::Structure => old_structure(operation, "", node, shape, depth, out),
         // `NoDevice` says by its presence all that it says.
         _ if parameter == "NoDevice" && node.text() == Some("") => out.raw("{}"),
-        _ if names::is_text_number(parameter) => out.text(node.text().unwrap_or_default()),
+        _ if names::is_text_number(operation, parameter) => out.text(node.text().unwrap_or_default()),
         kind => {
             let text = node.text().unwrap_or_default();
             typed(names::attribute(operation, text).unwrap_or(text), kind, Wire::Query, out);
@@ -431,7 +431,8 @@ fn old_value(operation: &str, node: NodeRef<'_, '_>, member: Member<'_>, depth: 
             Some(instant) => instant.write(Dates::Millis, out),
             None => out.text(node.text().unwrap_or_default()),
         },
-        _ if names::is_text_number(node.name()) => out.text(node.text().unwrap_or_default()),
+        _ if names::is_text_number(operation, node.name()) => out.text(node.text().unwrap_or_default()),
+        _ if names::is_number(node.name()) => typed(node.text().unwrap_or_default(), Kind::Long, Wire::Xml, out),
         kind => typed(node.text().unwrap_or_default(), kind, Wire::Xml, out),
     }
 }

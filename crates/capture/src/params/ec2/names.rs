@@ -277,8 +277,14 @@ pub(crate) fn attribute(operation: &str, value: &str) -> Option<&'static str> {
 }
 
 /// Numbers that records spell as text, in parameters and results.
-pub(crate) fn is_text_number(name: &str) -> bool {
+pub(crate) fn is_text_number(operation: &str, name: &str) -> bool {
     matches!(name, "Size" | "size" | "volumeSize")
+        || (operation == "CreateVolume" && matches!(name, "Iops" | "Throughput"))
+}
+
+/// Texts of the model that records spell as numbers, in results.
+pub(crate) fn is_number(name: &str) -> bool {
+    name == "bgpAsn"
 }
 
 /// Members that stand in the record although the caller did not send them: operation, name, JSON.
