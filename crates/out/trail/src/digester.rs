@@ -194,6 +194,15 @@ impl Digester {
         Ok(())
     }
 
+    /// Tells why digests that are due are not made: they come after the log files, and the bucket does not take these.
+    pub(crate) async fn held_up(&mut self, trail: &Trail, code: Option<&str>) -> Result<(), RegistryError> {
+        let is_due = self.due(trail).is_some_and(|at| at <= Instant::now());
+        if !is_due || code.is_none() || self.state.latest_error.as_deref() == code {
+            return Ok(());
+        }
+        self.save(DigestState { latest_error: code.map(str::to_owned), ..self.state.clone() }).await
+    }
+
     /// Before the process ends: log files that no digest lists yet get theirs now.
     pub(crate) async fn make_early(&mut self, trail: &Trail, delivered_to: u64) {
         let done = async {

@@ -350,6 +350,7 @@ impl TrailFollower {
         if moved.is_some() {
             self.closed = self.closed.take().map(|(cut, _)| (cut, 0));
         }
+        self.digester.held_up(&self.trail, error.code()).await?;
         Err(FollowError::new(format!("cannot deliver to bucket `{bucket}`: {error}")))
     }
 

@@ -114,6 +114,26 @@ fn digests_that_cannot_be_written_hold_up_no_log_file_and_are_told() {
 }
 
 #[test]
+fn digests_that_wait_for_a_log_file_tell_why() {
+    let house = House::validating([Write::Takes, Write::Refuses, Write::Refuses]);
+    let digests = || house.registry.get::<registry::DigestState>(&house.arn).unwrap().unwrap();
+    run_async(async {
+        let mut follower = house.follower();
+        follower.flush(Flush::Deadline).await.unwrap();
+        follower.follow(&entries(&["eu-west-1"])).await.unwrap();
+        follower.cut().await.unwrap_err();
+        assert_eq!(digests().latest_error, None, "none is due yet");
+        house.clock.fetch_add(3_600_000, Ordering::Relaxed);
+        follower.flush(Flush::Drain).await.unwrap_err();
+        assert_eq!(digests().latest_error.as_deref(), Some("NoSuchBucket"));
+        while follower.flush(Flush::Drain).await.is_err() {}
+        follower.flush(Flush::Deadline).await.unwrap();
+        assert_eq!(digests().latest_error, None, "gone after a success");
+    });
+    assert_eq!(house.check_chains(&["eu-west-1"]), 1);
+}
+
+#[test]
 fn a_digest_that_is_due_cuts_no_log_file_before_its_time() {
     let house = House::validating([]);
     run_async(async {
