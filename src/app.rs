@@ -94,6 +94,7 @@ impl App {
                 (Some(store.clone()), Buckets::Embedded(store, config.region.clone()))
             }
         };
+        first_start::check_partitions(&registry)?;
         first_start::settle_in(&registry, &config, journal.end().0, now_ms())?;
         first_start::follow_organization(&registry, config.organization.as_ref())?;
         let default_bucket = first_start::wanted_bucket(&registry, &config.account)?;

@@ -79,6 +79,23 @@ fn default_trail(config: &Config, journal_end: u64, now_ms: u64) -> Trail {
     }
 }
 
+/// Refuses trails that an earlier version kept under an ARN of another partition than their Region's: they could be neither
+/// changed nor deleted, and would be delivered again from the beginning.
+///
+/// # Errors
+/// One that names the trail and the remedy.
+pub(crate) fn check_partitions(registry: &Registry) -> anyhow::Result<()> {
+    for trail in registry.list::<Trail>()? {
+        anyhow::ensure!(
+            registry.get::<Trail>(&trail.arn())?.is_some(),
+            "the trail {} was made by an earlier version, which named it in the partition `aws`: start that version, delete \
+             the trail, and make it anew with this one",
+            trail.arn(),
+        );
+    }
+    Ok(())
+}
+
 /// The default trail's bucket, if there is a trail that delivers to it: one that was deleted with its trail stays deleted.
 ///
 /// # Errors

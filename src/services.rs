@@ -8,7 +8,7 @@ use capture::{Answer, Body, BoxError, Identities, Local, LocalCall, Reason};
 use event::{EventTime, Identity, IdentityType};
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Full, Limited};
 use iam::{AuthError, Keys};
 use registry::Organization;
@@ -70,14 +70,17 @@ impl Collected<'_> {
 }
 
 impl House {
-    async fn answer(&self, mut call: LocalCall) -> Response<Body> {
+    async fn answer(&self, call: LocalCall) -> Response<Body> {
         let info = call.opened.and_then(|opened| opened.service()).and_then(|id| Catalog::embedded().info(id));
         let service = info.map_or("s3", |info| info.name());
         match (service, &self.s3) {
             ("s3", Some(s3)) => {
-                let operation = call.opened.and_then(|opened| opened.operation());
-                call.request.extensions_mut().insert(s3::Named(operation.map(|operation| operation.name())));
-                s3.call(call.request).await
+                let operation = call.opened.and_then(|opened| opened.operation()).map(|operation| operation.name());
+                let (mut parts, body) = call.request.into_parts();
+                let headers = headers_of(&parts);
+                let bucket_in_host = aws::recognise::bucket_in_host(&request_of(&parts, &headers)).map(str::to_owned);
+                parts.extensions.insert(s3::Named { operation, bucket_in_host });
+                s3.call(Request::from_parts(parts, body)).await
             }
             _ => self.answer_collected(call, service).await,
         }

@@ -136,6 +136,23 @@ def test_nothing_is_done_that_has_another_name(opentrail, s3):
     assert s3.get_object(Bucket="kept", Key="k")["Body"].read() == b"kept"
 
 
+def test_a_host_that_only_the_record_would_believe_reaches_nothing(opentrail, s3):
+    """AWS's host names that this store does not know: the record would name the bucket in the host, and the store act on the one in the path."""
+    s3.create_bucket(Bucket="secret")
+    s3.put_object(Bucket="secret", Key="k", Body=b"kept")
+    for host in ["b.s3.ap-south-1.amazonaws.com", "x-111122223333.s3-object-lambda.us-east-1.amazonaws.com", "x-111122223333.s3-accesspoint.us-east-1.amazonaws.com", "b.s3-accelerate.amazonaws.com"]:
+        for method in ("GET", "PUT", "DELETE"):
+            headers = {"x-amz-content-sha256": hashlib.sha256(b"").hexdigest(), "host": host}
+            request = AWSRequest(method=method, url=f"https://{host}/secret/k", data=b"", headers=headers)
+            S3SigV4Auth(BotoCredentials(*opentrail.key()), "s3", "us-east-1").add_auth(request)
+            connection = http.client.HTTPConnection("127.0.0.1", opentrail.port, timeout=10)
+            connection.request(method, "/secret/k", b"", dict(request.prepare().headers))
+            answer = connection.getresponse()
+            assert (answer.status, b"NoSuchBucket" in answer.read()) == (404, True), (host, method)
+            connection.close()
+    assert s3.get_object(Bucket="secret", Key="k")["Body"].read() == b"kept"
+
+
 def test_an_object_that_is_called_a_form_is_stored(opentrail, s3, bucket):
     """As curl and urllib call whatever they send."""
     headers = {"x-amz-content-sha256": hashlib.sha256(b"a=b").hexdigest(), "content-type": "application/x-www-form-urlencoded"}

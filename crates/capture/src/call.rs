@@ -67,7 +67,7 @@ impl Call {
             service,
             operation,
             protocol,
-            manner: manner::of(name, operation, protocol),
+            manner: manner::of(service, operation.name()),
             rows: redact::rows(name),
             read_only: read_only::is_read_only(name, operation),
             data: classify::data_resource_type(name, operation.name()),

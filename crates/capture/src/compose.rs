@@ -418,12 +418,22 @@ impl Record<'_> {
     fn additional(&self, out: &mut Json) {
         if self.call.is_s3() {
             s3::additional(&self.call, self.exchange, self.credential, self.deleted.is_none(), self.raw_body, out);
-        } else if self.failed.is_none() {
-            additional::members(&self.call, self.exchange, self.place(), self.caller, self.body, self.answer, out);
+        } else {
+            self.told_of_service(out);
         }
         // The owner of a resource does not hear through whom another account's session came.
         if let (Some(principal), None | Some((_, Side::Caller))) = (self.principal, self.shared) {
             chain::write(principal, out);
+        }
+    }
+
+    fn told_of_service(&self, out: &mut Json) {
+        // Their calls come under the name of their parent (Application Auto Scaling User Guide, "Log API calls with CloudTrail").
+        if let service @ ("application-autoscaling" | "autoscaling-plans") = self.call.service.name() {
+            out.text_member("service", service);
+        }
+        if self.failed.is_none() {
+            additional::members(&self.call, self.exchange, self.place(), self.caller, self.body, self.answer, out);
         }
     }
 

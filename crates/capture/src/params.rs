@@ -294,7 +294,8 @@ fn prefixed_headers(renderer: &Renderer, headers: &Headers<'_>, member: Member<'
         let matches = name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
         matches.then_some(prefix.len())
     };
-    let hidden = member.is_sensitive() || !headers.iter().any(|(name, _)| rest_of(name).is_some());
+    let mask = renderer.rows.mask(member.name(), "", member.is_sensitive(), renderer.manner.sensitive);
+    let hidden = mask.is_some() || member.is_sensitive() || !headers.iter().any(|(name, _)| rest_of(name).is_some());
     if hidden || member.wire_name().is_empty() {
         return;
     }

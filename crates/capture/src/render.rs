@@ -46,18 +46,15 @@ impl Renderer {
         if depth > MAX_DEPTH {
             return;
         }
-        // Flattened lists that are written.
-        let mut written: SmallVec<[&str; 4]> = SmallVec::new();
+        // No name may stand twice, though forms have several names for some members, and XML repeats flattened lists.
+        let mut written: SmallVec<[&str; 8]> = SmallVec::new();
         for child in node.children() {
-            if written.contains(&child.name()) {
-                continue;
-            }
             let Some(member) = member_of(shape, child.name(), self.wire) else { continue };
-            if member.location() != Location::Body {
+            if member.location() != Location::Body || written.contains(&member.name()) {
                 continue;
             }
-            if self.wire == Wire::Xml && is_flattened(member) {
-                written.push(child.name());
+            if self.wire != Wire::Json {
+                written.push(member.name());
             }
             self.member(child, member, within, depth, out);
         }
@@ -140,6 +137,7 @@ impl Renderer {
                 node.following().filter(|other| other.name() == name).for_each(each);
             }
             Wire::Xml => node.elements().for_each(each),
+            Wire::Query if has_query_name(member) => numbered(node).into_iter().for_each(each),
             Wire::Query => numbered(list_of(node, element.wire_name())).into_iter().for_each(each),
         }
     }
@@ -196,6 +194,7 @@ impl Renderer {
                 node.following().filter(|other| other.name() == name).for_each(pair);
             }
             Wire::Xml => node.elements().for_each(pair),
+            Wire::Query if has_query_name(member) => numbered(node).into_iter().for_each(pair),
             Wire::Query => numbered(list_of(node, "entry")).into_iter().for_each(pair),
         }
     }
@@ -334,27 +333,36 @@ fn unwrapped(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
 /// The member that an element, key part or JSON name stands for. The query protocol names a flattened list by its
 /// element's location name.
 pub(crate) fn member_of<'c>(shape: Shape<'c>, name: &str, wire: Wire) -> Option<Member<'c>> {
-    if let Some(member) = shape.member_by_wire(name) {
-        return Some(member);
-    }
+    let found = shape.member_by_wire(name);
     if wire == Wire::Json {
-        return None;
+        return found;
+    }
+    if let Some(member) = found.filter(|member| !has_query_name(*member)) {
+        return Some(member);
     }
     shape.members().find(|member| {
         let of_element = || member.shape().element().and_then(|element| element.location_name());
-        member.query_name() == name || (member.is_flattened() && of_element() == Some(name))
+        if has_query_name(*member) {
+            member.query_name() == name
+        } else {
+            member.is_flattened() && of_element() == Some(name)
+        }
     })
 }
 
-/// Whether a list or map stands on the wire without an element around it; so do all whose members the query protocol gives a
-/// name of their own (SQS's of before its JSON protocol).
-fn is_flattened(member: Member<'_>) -> bool {
-    member.is_flattened() || member.query_name() != member.wire_name()
+/// Whether a member has another name in forms and their answers than in JSON: the lists and maps of SQS.
+fn has_query_name(member: Member<'_>) -> bool {
+    member.query_name() != member.wire_name()
 }
 
-/// The child that a member is, by either name.
+/// Whether a list or map stands on the wire without an element around it; so do all that have a name of their own there.
+fn is_flattened(member: Member<'_>) -> bool {
+    member.is_flattened() || has_query_name(member)
+}
+
+/// The key or value of a map's entry in a form or in XML.
 fn child_of<'t, 'a>(node: NodeRef<'t, 'a>, member: Member<'_>) -> Option<NodeRef<'t, 'a>> {
-    node.child(member.wire_name()).or_else(|| node.child(member.query_name()))
+    node.child(member.query_name())
 }
 
 /// Where the numbered parts of a list are: behind `member` (or its other name), or right here.

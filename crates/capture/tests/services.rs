@@ -565,6 +565,15 @@ fn lists_and_maps_of_a_queue_are_known_by_their_names_in_forms() {
         parameters("Action=SetQueueAttributes&Attribute.1.Name=DelaySeconds&Attribute.1.Value=5"),
         with("attributes", json!({"DelaySeconds": "5"}))
     );
+    // Names that SQS does not know hide nothing.
+    for forged in [
+        "Attribute.1.key=DelaySeconds&Attribute.1.value=1&Attribute.1.Name=Policy&Attribute.1.Value=open",
+        "Attribute.1.Name=Policy&Attribute.1.Value=open&Attributes.1.Name=Policy&Attributes.1.Value=closed",
+        "Attribute.entry.1.key=Policy&Attribute.entry.1.value=closed&Attribute.1.Name=Policy&Attribute.1.Value=open",
+    ] {
+        let open = with("attributes", json!({"Policy": "open"}));
+        assert_eq!(parameters(&format!("Action=SetQueueAttributes&{forged}")), open, "{forged}");
+    }
     assert_eq!(parameters("Action=TagQueue&Tag.1.Key=k&Tag.1.Value=v"), with("tags", json!({"k": "v"})));
     assert_eq!(parameters("Action=UntagQueue&TagKey.1=a&TagKey.2=b"), with("tagKeys", json!(["a", "b"])));
     let sent = queue_form(
@@ -597,6 +606,8 @@ fn what_is_published_or_put_names_where_it_goes() {
     };
     let device = format!("arn:aws:sns:eu-west-1:{ACCOUNT}:endpoint/GCM/app/1");
     assert_eq!(publish(&device), json!([{"accountId":ACCOUNT,"type":"AWS::SNS::PlatformEndpoint","ARN":device}]));
+    let decoy = Scene::form("sns", "Action=Subscribe&Version=2010-03-31&TopicArn=t&Protocol=http&TargetArn=decoy");
+    assert_eq!(resources(decoy), Value::Null);
     let topic = format!("arn:aws:sns:eu-west-1:{ACCOUNT}:t");
     assert_eq!(publish(&topic), json!([{"accountId":ACCOUNT,"type":"AWS::SNS::Topic","ARN":topic}]));
 }
@@ -633,7 +644,10 @@ fn an_access_point_stands_in_place_of_its_bucket() {
     let record = lambda.record(&recorder());
     assert_eq!(
         at(&record, "/resources"),
-        &json!([{"accountId":ACCOUNT,"type":"AWS::S3ObjectLambda::AccessPoint","ARN":arn}])
+        &json!([
+            {"type":"AWS::S3::Object","ARN":format!("{arn}/object/k")},
+            {"accountId":ACCOUNT,"type":"AWS::S3ObjectLambda::AccessPoint","ARN":arn},
+        ])
     );
 }
 

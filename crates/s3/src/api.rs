@@ -125,6 +125,10 @@ impl S3Api {
                 return Err(s3_error!(AccessDenied, "Access Denied"));
             }
         }
+        let named = request.extensions().get::<Named>().and_then(|named| named.bucket_in_host.as_deref());
+        if named.is_some_and(|bucket| !self.host.agrees(request.headers(), bucket)) {
+            return Err(s3_error!(NoSuchBucket, "The host names a bucket at an endpoint that is not this one"));
+        }
         if is_form_post(&request) {
             return Err(s3_error!(NotImplemented, "POST Object (browser-based uploads) is not implemented"));
         }

@@ -17,7 +17,7 @@ pub(crate) struct Address<'r> {
 pub(crate) fn address<'r>(request: &Request<'r>) -> Address<'r> {
     let path = request.path.strip_prefix('/').unwrap_or(request.path);
     let filled = |text: &'r str| (!text.is_empty()).then_some(text);
-    if let Some(bucket) = host_bucket(request) {
+    if let Some(bucket) = bucket_in_host(request) {
         return Address { bucket: Some(bucket), key: filled(path) };
     }
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
@@ -26,7 +26,7 @@ pub(crate) fn address<'r>(request: &Request<'r>) -> Address<'r> {
 
 /// The bucket (or access point) of a virtual-hosted request: what stands before S3's own name in the host, or before
 /// `localhost`. Other hosts are taken for path style: nothing in the request tells a bucket from a part of their name.
-fn host_bucket<'r>(request: &Request<'r>) -> Option<&'r str> {
+pub fn bucket_in_host<'r>(request: &Request<'r>) -> Option<&'r str> {
     let stem = host::stem(request);
     let name = host::name(request);
     if !stem.is_empty() && name.strip_suffix(".localhost") == Some(stem) {

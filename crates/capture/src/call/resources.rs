@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::call::classify::WORKLOAD_INSIGHTS;
 use crate::decode::tree::{NodeRef, Value};
 use crate::render::write::Json;
-use aws::Request;
+use aws::{Protocol, Request};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -218,7 +218,7 @@ static ROWS: &[Row] = &[
         "AWS::SES::EmailIdentity",
         "arn:aws:ses:{region}:{account}:identity/{FromEmailAddress}",
     ),
-    row("sns", &["Publish", "PublishBatch"], "AWS::SNS::Topic", "{TopicArn}"),
+    row("sns", &["PublishBatch"], "AWS::SNS::Topic", "{TopicArn}"),
     Row {
         service: "sso-oidc",
         operations: &["CreateTokenWithIAM"],
@@ -276,7 +276,7 @@ pub(crate) fn write(
             "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
             "sqs" => queue(call, place, request, body, out),
             "events" if call.operation.name() == "PutEvents" => buses(place, body, out),
-            "sns" if text(body, "TargetArn").is_some() => target(place, body, out),
+            "sns" if call.operation.name() == "Publish" => published(place, body, out),
             service => {
                 let operation = call.operation.name();
                 let covers = |row: &&Row| {
@@ -435,7 +435,8 @@ fn kms(
     }
     if call.operation.name().ends_with("Alias") {
         let alias = text(body, "AliasName");
-        named.extend(alias.map(|alias| format!("arn:aws:kms:{}:{}:{alias}", place.region, place.account)));
+        let partition = event::partition_of(place.region);
+        named.extend(alias.map(|alias| format!("arn:{partition}:kms:{}:{}:{alias}", place.region, place.account)));
     }
     named.extend(kms_key(place, body, response));
     named.dedup();
@@ -509,15 +510,16 @@ fn buses(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     }
 }
 
-/// Whom a message is for that is published to a target: a topic, or the endpoint of one device.
-fn target(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
-    let Some(arn) = text(body, "TargetArn") else { return };
-    out.open_object();
-    out.text_member("accountId", owner(&arn).unwrap_or(place.account));
-    let is_device = arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("endpoint/"));
-    out.text_member("type", if is_device { "AWS::SNS::PlatformEndpoint" } else { "AWS::SNS::Topic" });
-    out.text_member("ARN", &arn);
-    out.close_object();
+/// Whom a message is for: a topic, or a target, which is a topic, too, or the endpoint of one device.
+fn published(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
+    for arn in ["TopicArn", "TargetArn"].into_iter().filter_map(|name| text(body, name)) {
+        out.open_object();
+        out.text_member("accountId", owner(&arn).unwrap_or(place.account));
+        let is_device = arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("endpoint/"));
+        out.text_member("type", if is_device { "AWS::SNS::PlatformEndpoint" } else { "AWS::SNS::Topic" });
+        out.text_member("ARN", &arn);
+        out.close_object();
+    }
 }
 
 /// The tables that DynamoDB's calls name; of a stream the table and the stream.
@@ -553,7 +555,9 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
 fn queue(call: &Call, place: Place<'_>, request: &Request<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let text = |name: &str| body.and_then(|body| body.child(name)).and_then(NodeRef::text);
     // A form may be sent to the queue itself (`POST /111122223333/queue`).
-    let sent_to = || Some(request.path).filter(|path| path.trim_matches('/').contains('/'));
+    let has_queue = || call.operation.input().is_some_and(|input| input.member("QueueUrl").is_some());
+    let in_path = |path: &&str| path.trim_matches('/').contains('/');
+    let sent_to = || Some(request.path).filter(in_path).filter(|_| call.protocol == Protocol::Query && has_queue());
     let (account, name) = match text("QueueUrl").or_else(sent_to).filter(|_| call.data.is_some()) {
         Some(url) => {
             let mut parts = url.trim_end_matches('/').rsplit('/');
@@ -569,7 +573,8 @@ fn queue(call: &Call, place: Place<'_>, request: &Request<'_>, body: Option<Node
     out.open_object();
     out.text_member("accountId", account);
     out.text_member("type", "AWS::SQS::Queue");
-    out.text_member("ARN", &format!("arn:aws:sqs:{}:{account}:{name}", place.region));
+    let partition = event::partition_of(place.region);
+    out.text_member("ARN", &format!("arn:{partition}:sqs:{}:{account}:{name}", place.region));
     out.close_object();
 }
 

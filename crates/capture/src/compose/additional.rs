@@ -24,8 +24,6 @@ pub(super) fn members(
 ) {
     match (call.service.name(), call.operation.name()) {
         ("sts", _) => sts(exchange, out),
-        // Their calls come under the name of their parent (Application Auto Scaling User Guide, "Log API calls with CloudTrail").
-        (service @ ("application-autoscaling" | "autoscaling-plans"), _) => out.text_member("service", service),
         ("kms", "ReEncrypt") => {
             let of = |name: &str| answer.root().and_then(|root| root.child(name)).and_then(NodeRef::text);
             for (name, shown) in [

@@ -147,7 +147,9 @@ fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
 
 /// Whether a header or parameter is a key that the store forgets (SSE-C).
 fn is_customers_key(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with("-customer-key")
+    const TAIL: &str = "-customer-key";
+    let tail = name.len().checked_sub(TAIL.len()).and_then(|at| name.get(at..));
+    tail.is_some_and(|tail| tail.eq_ignore_ascii_case(TAIL))
 }
 
 const MAX_PAIRS: usize = 100;
@@ -297,10 +299,11 @@ pub(crate) fn resources(
     out: &mut Json,
 ) {
     let Some(bucket) = &address.bucket else { return };
+    let partition = event::partition_of(region);
     let (kind, bucket) = if call.is_directory {
-        ("AWS::S3Express::DirectoryBucket", format!("arn:aws:s3express:{region}:{account}:bucket/{bucket}"))
+        ("AWS::S3Express::DirectoryBucket", format!("arn:{partition}:s3express:{region}:{account}:bucket/{bucket}"))
     } else {
-        ("AWS::S3::Bucket", format!("arn:aws:s3:::{bucket}"))
+        ("AWS::S3::Bucket", format!("arn:{partition}:s3:::{bucket}"))
     };
     crate::render::limits::resources(out, |out| {
         if let Some(data) = call.data {
@@ -314,9 +317,9 @@ pub(crate) fn resources(
         }
         if let (Some(data), Some(source), false) = (call.data, source, call.is_directory) {
             if let Some((bucket, _)) = source.split_once('/').filter(|_| has_bucket) {
-                entry(Some(account), kind, ("ARN", &format!("arn:aws:s3:::{bucket}")), out);
+                entry(Some(account), kind, ("ARN", &format!("arn:{partition}:s3:::{bucket}")), out);
             }
-            entry(None, data, ("ARN", &format!("arn:aws:s3:::{source}")), out);
+            entry(None, data, ("ARN", &format!("arn:{partition}:s3:::{source}")), out);
         }
     });
 }
@@ -348,7 +351,10 @@ impl AccessPoint {
             _ => return None,
         };
         let region = rest.strip_prefix("dualstack.").unwrap_or(rest).split_once(".amazonaws.com")?.0;
-        let (name, account) = label.rsplit_once('-').filter(|(_, account)| account.len() == 12)?;
+        let (name, account) = label.rsplit_once('-')?;
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
         let partition = event::partition_of(region);
         let arn = format!("arn:{partition}:{service}:{region}:{account}:accesspoint/{name}");
         Some(AccessPoint { arn, account: account.to_owned(), is_lambda })
@@ -358,7 +364,7 @@ impl AccessPoint {
     pub(crate) fn resources(&self, call: &Call, key: Option<&str>, out: &mut Json) {
         let kind = if self.is_lambda { "AWS::S3ObjectLambda::AccessPoint" } else { "AWS::S3::AccessPoint" };
         crate::render::limits::resources(out, |out| {
-            if let Some(data) = call.data.filter(|_| !self.is_lambda) {
+            if let Some(data) = call.data {
                 match key {
                     Some(key) => entry(None, data, ("ARN", &format!("{}/object/{key}", self.arn)), out),
                     None => entry(None, data, ("ARNPrefix", &format!("{}/object/", self.arn)), out),

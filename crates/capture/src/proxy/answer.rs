@@ -154,7 +154,8 @@ where
             worker.recording.unrecorded(reason);
         } else {
             let receipt = outgoing.view(|response| {
-                let response = Some(response);
+                // Who sends a body that is none is told so by the edge, whatever the service made of it.
+                let response = Some(response).filter(|_| !request.is_malformed);
                 worker.recording.record(&Passed { peer, head, opened, request_body: &request.tee, response, failure })
             });
             if worker.recording.settle(receipt).await.is_err() {

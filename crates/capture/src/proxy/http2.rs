@@ -167,10 +167,6 @@ async fn carry(
     parts.uri = parts.uri.path_and_query().map_or("/", |target| target.as_str()).parse()?;
     parts.version = Version::HTTP_11;
     let (body, taken_in) = take_in(body);
-    // A body of a length that nobody knows must be said to be there: a GET is taken to have none.
-    if taken_in.is_some() && !parts.headers.contains_key(http::header::CONTENT_LENGTH) {
-        parts.headers.insert(http::header::TRANSFER_ENCODING, http::HeaderValue::from_static("chunked"));
-    }
     let response = sender.send_request(Request::from_parts(parts, body)).await?;
     let (mut parts, body) = response.into_parts();
     // Connection-specific fields have no place in HTTP/2 (RFC 9113, section 8.2.2).

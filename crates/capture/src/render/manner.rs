@@ -4,7 +4,9 @@
 
 use crate::render::redact::Mask;
 use crate::render::time::Dates;
-use aws::{Location, Member, Operation, Protocol, Shape};
+use aws::{Location, Member, Protocol, Service};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// How the member names of a structure stand in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,29 +205,42 @@ static MANNERS: &[(&str, Manner)] = &[
     ("wellarchitected", STARRED),
 ];
 
-/// How the service of that botocore name writes the record of an operation. Of services with a row that is what it says; of
-/// others it is told by how they speak: most REST services whose members begin with a capital on the wire stand behind API
-/// Gateway (19 of the 32 of which there are real records; the others have a row).
-pub(crate) fn of(service: &str, operation: Operation<'_>, protocol: Protocol) -> &'static Manner {
+/// How a service writes the record of an operation. Of a service with a row that is what it says; of others it is told by how
+/// they speak: most REST services whose members begin with a capital on the wire show them as they were sent (19 of the 32
+/// of which there are real records; the others have a row).
+pub(crate) fn of(service: &'static Service, operation: &str) -> &'static Manner {
+    let name = service.name();
     // Another part of Systems Manager than that which runs commands (records of the same month of 2024 differ).
-    if service == "ssm" && matches!(operation.name(), "CreateDocument" | "UpdateDocument") {
+    if name == "ssm" && matches!(operation, "CreateDocument" | "UpdateDocument") {
         return &JAVA8;
     }
-    match MANNERS.binary_search_by(|(name, _)| (*name).cmp(service)) {
+    match MANNERS.binary_search_by(|(row, _)| (*row).cmp(name)) {
         Ok(at) => MANNERS.get(at).map_or(&MOST, |(_, manner)| manner),
-        Err(_) if protocol == Protocol::RestJson && has_capitals(operation) => &GATEWAY,
+        Err(_) if service.protocol() == Protocol::RestJson && has_capitals(service) => &PLAIN_NAMES,
         Err(_) => &MOST,
     }
 }
 
-/// Whether the first member beside the headers begins with a capital on the wire.
-fn has_capitals(operation: Operation<'_>) -> bool {
+/// Whether most members of a service begin with a capital on the wire, those in headers aside. Looked up once by each thread.
+fn has_capitals(service: &'static Service) -> bool {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<&'static str, bool>> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| *known.entry(service.name()).or_insert_with(|| are_mostly_capitals(service)))
+}
+
+fn are_mostly_capitals(service: &Service) -> bool {
     let in_head = |member: &Member<'_>| matches!(member.location(), Location::Header | Location::Headers);
-    let is_capital = |shape: Shape<'_>| {
-        let member = shape.members().find(|member| !in_head(member))?;
-        Some(member.wire_name().starts_with(|first: char| first.is_ascii_uppercase()))
-    };
-    operation.input().and_then(is_capital).or_else(|| operation.output().and_then(is_capital)).unwrap_or_default()
+    let (mut capitals, mut all) = (0usize, 0usize);
+    for operation in service.operations() {
+        for shape in [operation.input(), operation.output()].into_iter().flatten() {
+            for member in shape.members().filter(|member| !in_head(member)) {
+                all += 1;
+                capitals += usize::from(member.wire_name().starts_with(|first: char| first.is_ascii_uppercase()));
+            }
+        }
+    }
+    capitals * 2 > all
 }
 
 #[cfg(test)]

@@ -184,21 +184,3 @@ async fn a_small_answer_waits_whole_for_its_record() {
     assert_eq!(house.records().len(), 1);
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_of_unknown_length_is_passed_on_whatever_the_method() {
-    let stage = Stage::playing(|wire, saw| {
-        let said = head(wire).to_ascii_lowercase();
-        let body = String::from_utf8_lossy(&exactly(wire, b"4\r\nbody\r\n0\r\n\r\n".len())).into_owned();
-        saw(&format!("{} {body:?}", said.contains("transfer-encoding: chunked")));
-        say(wire, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    });
-    let house = House::before(stage.address, Plan::default());
-    let mut sender = connect(&house).await;
-    let (mut body, channel) = Channel::<Bytes, BoxError>::new(1);
-    let answer = tokio::spawn(sender.send_request(ask("GET", "/bucket?versioning", "s3", channel.boxed_unsync())));
-    body.send_data(Bytes::from_static(b"body")).await.unwrap();
-    drop(body);
-    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
-    assert_eq!(seen(&stage).await, r#"true "4\r\nbody\r\n0\r\n\r\n""#);
-}

@@ -63,11 +63,16 @@ impl S3Auth for Stranger {
     }
 }
 
-/// What a request was taken for before it came here: the name of its operation in S3's model, `None` for no operation that is
-/// known. Among the extensions of a request it binds the store, whose library reads requests in its own way and passes over
-/// sub-resources that it does not know: a `DELETE` of an annotation would delete the object.
-#[derive(Clone, Copy, Debug)]
-pub struct Named(pub Option<&'static str>);
+/// What a request was taken for before it came here. Among the extensions of a request it binds the store, whose library reads
+/// requests in its own way and passes over sub-resources that it does not know: a `DELETE` of an annotation would delete the
+/// object.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The name of its operation in S3's model; `None` for no operation that is known.
+    pub operation: Option<&'static str>,
+    /// The bucket that was read from one of AWS's host names. The store knows fewer of these, and takes others for path style.
+    pub bucket_in_host: Option<String>,
+}
 
 /// Who may do what: all that is done has the name that the request was given, and whoever asks has signed where that is asked.
 pub(super) struct Access {
@@ -77,8 +82,8 @@ pub(super) struct Access {
 #[async_trait::async_trait]
 impl S3Access for Access {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let named = context.extensions_mut().get::<Named>().copied();
-        if named.is_some_and(|Named(name)| name != Some(context.s3_op().name())) {
+        let operation = context.extensions_mut().get::<Named>().map(|named| named.operation);
+        if operation.is_some_and(|name| name != Some(context.s3_op().name())) {
             return Err(s3_error!(
                 NotImplemented,
                 "A header or query you provided requested a function that is not implemented."

@@ -16,6 +16,12 @@ impl Host {
         Host { domains }
     }
 
+    /// Whether the bucket that somebody else read from the host of a request is read from it here, too.
+    pub(super) fn agrees(&self, headers: &http::HeaderMap, bucket: &str) -> bool {
+        let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        host.and_then(|host| self.bucket(host)).is_some_and(|own| own.eq_ignore_ascii_case(bucket))
+    }
+
     /// The bucket that a request names, in its host or as the first word of its path.
     pub(super) fn bucket_of<'r>(&self, head: &'r http::request::Parts) -> Option<&'r str> {
         let host = head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).or(head.uri.host());
