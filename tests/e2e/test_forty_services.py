@@ -43,8 +43,8 @@ SERVICES = {
         ("GetApi", {"ApiId": "none"}, R, "NotFoundException"),
     ]),
     "appconfig": ("rest-json", "appconfig", [
-        ("CreateApplication", {"Name": "a"}, W, None),
-        ("GetApplication", {"ApplicationId": "abcdefg"}, R, "ResourceNotFoundException"),
+        ("CreateApplication", {"Name": "a"}, W, None, {"Name": "a"}),
+        ("GetApplication", {"ApplicationId": "abcdefg"}, R, "ResourceNotFoundException", {"ApplicationId": "abcdefg"}),
     ]),
     "appsync": ("rest-json", "appsync", [
         ("CreateGraphqlApi", {"name": "a", "authenticationType": "API_KEY"}, W, None),
@@ -192,7 +192,7 @@ SERVICES = {
         ("DescribeClusters", {"ClusterIdentifier": "none"}, R, "ClusterNotFoundFault"),
     ]),
     "resource-groups": ("rest-json", "resource-groups", [
-        ("GetGroup", {"GroupName": "none"}, R, "NotFoundException"),
+        ("GetGroup", {"GroupName": "none"}, R, "NotFoundException", {"GroupName": "none"}),
         ("ListGroups", {"MaxResults": 7}, R, None),
     ]),
     "route53": ("rest-xml", "route53", [

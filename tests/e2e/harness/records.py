@@ -16,7 +16,7 @@ LOG_FILE = re.compile(
 # The order in which real log files write the fields.
 ORDER = """eventVersion userIdentity eventTime eventSource eventName awsRegion sourceIPAddress userAgent errorCode errorMessage
 requestParameters responseElements additionalEventData requestID eventID readOnly resources eventType apiVersion managementEvent
-recipientAccountId sharedEventID vpcEndpointId vpcEndpointAccountId eventCategory sessionCredentialFromConsole tlsDetails""".split()
+recipientAccountId sharedEventID vpcEndpointId vpcEndpointAccountId serviceEventDetails eventCategory sessionCredentialFromConsole tlsDetails""".split()
 ALWAYS = """eventVersion userIdentity eventTime eventSource eventName awsRegion sourceIPAddress requestParameters responseElements
 eventID eventType recipientAccountId eventCategory readOnly managementEvent""".split()
 # What a record of network activity has in AWS.
@@ -39,7 +39,9 @@ def check_shape(record):
     assert re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com", record["eventSource"]), record["eventSource"]
     assert re.fullmatch(r"[A-Za-z0-9_]+", record["eventName"]), record["eventName"]
     uuid.UUID(record["eventID"])
-    assert record["eventType"] == "AwsApiCall"
+    # The portal of IAM Identity Center writes service events.
+    is_portal = record["eventSource"] == "sso.amazonaws.com" and record["eventType"] == "AwsServiceEvent"
+    assert is_portal or record["eventType"] == "AwsApiCall"
     assert record["eventCategory"] == ("Management" if record["managementEvent"] else "Data")
     assert isinstance(record["readOnly"], bool)
     assert re.fullmatch(r"\d{12}", record["recipientAccountId"])
