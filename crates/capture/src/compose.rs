@@ -419,7 +419,7 @@ impl Record<'_> {
         if self.call.is_s3() {
             s3::additional(&self.call, self.exchange, self.credential, self.deleted.is_none(), self.raw_body, out);
         } else {
-            self.told_of_service(out);
+            self.additional_of_service(out);
         }
         // The owner of a resource does not hear through whom another account's session came.
         if let (Some(principal), None | Some((_, Side::Caller))) = (self.principal, self.shared) {
@@ -427,7 +427,8 @@ impl Record<'_> {
         }
     }
 
-    fn told_of_service(&self, out: &mut Json) {
+    /// What the wire tells beside S3: of a failed call no more than under whose name it comes.
+    fn additional_of_service(&self, out: &mut Json) {
         // Their calls come under the name of their parent (Application Auto Scaling User Guide, "Log API calls with CloudTrail").
         if let service @ ("application-autoscaling" | "autoscaling-plans") = self.call.service.name() {
             out.text_member("service", service);

@@ -1,6 +1,7 @@
-//! Partitions of AWS, which ARNs name and Regions belong to.
+//! Partitions of AWS, which ARNs name and Regions belong to (AWS General Reference, "Amazon Resource Names"; the prefixes of
+//! Regions are those of the SDKs' `partitions.json`).
 
-/// The partition of a Region.
+/// The partition of a Region, by how its name begins; `aws` for a name of a store's own.
 pub fn partition_of(region: &str) -> &'static str {
     match region {
         _ if region.starts_with("cn-") => "aws-cn",

@@ -39,15 +39,22 @@ impl<'a> TrailRef<'a> {
         let (arn, partition, service) = (part()?, part()?, part()?);
         let (region, account_id) = (part()?, part()?);
         let name = part()?.strip_prefix("trail/").ok_or_else(invalid)?;
-        let account_fits = account_id.len() == 12 && account_id.bytes().all(|byte| byte.is_ascii_digit());
         let region_fits = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        let fits =
-            arn == "arn" && event::is_partition(partition) && service == "cloudtrail" && account_fits && region_fits;
+        let fits = arn == "arn"
+            && event::is_partition(partition)
+            && service == "cloudtrail"
+            && is_account(account_id)
+            && region_fits;
         if !fits || check_name(name).is_err() {
             return Err(invalid());
         }
         Ok(TrailRef::Arn(text))
     }
+}
+
+/// Whether a text is the id of an account: 12 digits.
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Checks a trail name, in the order in which the known texts are given.

@@ -1,7 +1,7 @@
 //! Where a trail may deliver to: the syntax of buckets, prefixes, topics, keys and log groups
 //! (`reference/trails-and-delivery.md §3`). Whether the destination is there is asked afterwards, elsewhere.
 
-use super::arn::is_ipv4_like;
+use super::arn::{is_account, is_ipv4_like};
 use super::error::ApiError;
 
 /// Checks a bucket's name.
@@ -62,10 +62,6 @@ pub(crate) fn check_prefix(prefix: &str, trail: &str) -> Result<(), ApiError> {
 /// Whether these parts of an ARN are a partition, a Region and an account.
 fn is_place(partition: &str, region: &str, account: &str) -> bool {
     event::is_partition(partition) && !region.is_empty() && is_account(account)
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Checks a topic: a name of 1–256 characters, or the ARN of one; never a FIFO topic.
