@@ -293,9 +293,7 @@ pub(crate) fn write(
         // A trail selects data events by the type of what stands here, so none is without: also where the call does not
         // name its resource, as a shard iterator, a task token or a metric does not.
         if let Some(data) = call.data.filter(|_| out.len() == before) {
-            out.open_object();
-            out.text_member("type", data);
-            out.close_object();
+            named(None, Some(data), None, out);
         }
     });
 }
@@ -372,15 +370,24 @@ pub(crate) fn function_arn(place: Place<'_>, named: &str) -> String {
 }
 
 fn entry(row: &Row, place: Place<'_>, arn: &str, out: &mut Json) {
+    let account = row.owned.then(|| owner(arn).unwrap_or(place.account));
+    named(account, row.resource_type, Some(arn), out);
+}
+
+/// Writes one entry: of what is known of a resource, each in its member.
+fn named(account: Option<&str>, resource_type: Option<&str>, arn: Option<&str>, out: &mut Json) {
     out.open_object();
-    if row.owned {
-        out.text_member("accountId", owner(arn).unwrap_or(place.account));
+    for (member, value) in [("accountId", account), ("type", resource_type), ("ARN", arn)] {
+        if let Some(value) = value {
+            out.text_member(member, value);
+        }
     }
-    if let Some(resource_type) = row.resource_type {
-        out.text_member("type", resource_type);
-    }
-    out.text_member("ARN", arn);
     out.close_object();
+}
+
+/// Writes the entry of a resource of the account that its ARN names, or else of the caller's.
+fn owned(resource_type: &str, arn: &str, place: Place<'_>, out: &mut Json) {
+    named(Some(owner(arn).unwrap_or(place.account)), Some(resource_type), Some(arn), out);
 }
 
 /// The account in an ARN.
@@ -429,24 +436,18 @@ fn kms(
     response: Option<NodeRef<'_, '_>>,
     out: &mut Json,
 ) {
-    let mut named: SmallVec<[String; 2]> = SmallVec::new();
+    let mut keys: SmallVec<[String; 2]> = SmallVec::new();
     if call.operation.name() == "ReEncrypt" {
-        named.extend(key_named(place, response, body, &["SourceKeyId"]));
+        keys.extend(key_named(place, response, body, &["SourceKeyId"]));
     }
     if call.operation.name().ends_with("Alias") {
         let alias = text(body, "AliasName");
         let partition = event::partition_of(place.region);
-        named.extend(alias.map(|alias| format!("arn:{partition}:kms:{}:{}:{alias}", place.region, place.account)));
+        keys.extend(alias.map(|alias| format!("arn:{partition}:kms:{}:{}:{alias}", place.region, place.account)));
     }
-    named.extend(kms_key(place, body, response));
-    named.dedup();
-    for arn in named {
-        out.open_object();
-        out.text_member("accountId", owner(&arn).unwrap_or(place.account));
-        out.text_member("type", "AWS::KMS::Key");
-        out.text_member("ARN", &arn);
-        out.close_object();
-    }
+    keys.extend(kms_key(place, body, response));
+    keys.dedup();
+    keys.iter().for_each(|arn| owned("AWS::KMS::Key", arn, place, out));
 }
 
 fn text(node: Option<NodeRef<'_, '_>>, name: &str) -> Option<String> {
@@ -487,51 +488,33 @@ fn key_named(
 /// The buses into which events are put, each once; an endpoint before several of them is known by its id alone.
 fn buses(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let pattern = "arn:aws:events:{region}:{account}:event-bus/{Name}";
-    let mut named: SmallVec<[String; 1]> = SmallVec::new();
+    let mut buses: SmallVec<[String; 1]> = SmallVec::new();
     let entries = body.and_then(|body| body.child("Entries"));
     for entry in entries.into_iter().flat_map(NodeRef::children).take(MAX_ENTRIES) {
         let bus = entry.child("EventBusName").and_then(NodeRef::text).unwrap_or("default");
         let arn = if bus.starts_with("arn:") { bus.to_owned() } else { filled(pattern, place, &[("Name", bus)]) };
-        if !named.contains(&arn) {
-            named.push(arn);
+        if !buses.contains(&arn) {
+            buses.push(arn);
         }
     }
-    let mut entry = |resource_type: &str, arn: Option<&str>| {
-        out.open_object();
-        out.text_member("type", resource_type);
-        if let Some(arn) = arn {
-            out.text_member("ARN", arn);
-        }
-        out.close_object();
-    };
-    named.iter().for_each(|arn| entry("AWS::Events::EventBus", Some(arn)));
+    buses.iter().for_each(|arn| named(None, Some("AWS::Events::EventBus"), Some(arn), out));
     if text(body, "EndpointId").is_some() {
-        entry("AWS::Events::Endpoint", None);
+        named(None, Some("AWS::Events::Endpoint"), None, out);
     }
 }
 
 /// Whom a message is for: a topic, or a target, which is a topic, too, or the endpoint of one device.
 fn published(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     for arn in ["TopicArn", "TargetArn"].into_iter().filter_map(|name| text(body, name)) {
-        out.open_object();
-        out.text_member("accountId", owner(&arn).unwrap_or(place.account));
         let is_device = arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("endpoint/"));
-        out.text_member("type", if is_device { "AWS::SNS::PlatformEndpoint" } else { "AWS::SNS::Topic" });
-        out.text_member("ARN", &arn);
-        out.close_object();
+        owned(if is_device { "AWS::SNS::PlatformEndpoint" } else { "AWS::SNS::Topic" }, &arn, place, out);
     }
 }
 
 /// The tables that DynamoDB's calls name; of a stream the table and the stream.
 fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let Some(body) = body else { return };
-    let mut entry = |resource_type: &str, arn: &str| {
-        out.open_object();
-        out.text_member("accountId", owner(arn).unwrap_or(place.account));
-        out.text_member("type", resource_type);
-        out.text_member("ARN", arn);
-        out.close_object();
-    };
+    let mut entry = |resource_type: &str, arn: &str| owned(resource_type, arn, place, out);
     // A call of a stream is one of its table, too (`reference/trails-and-delivery.md` §6.4).
     let text = |name: &str| body.child(name).and_then(NodeRef::text);
     let iterator = || text("ShardIterator")?.split('|').next().filter(|stream| stream.contains("/stream/"));
@@ -570,12 +553,9 @@ fn queue(call: &Call, place: Place<'_>, request: &Request<'_>, body: Option<Node
             None => return,
         },
     };
-    out.open_object();
-    out.text_member("accountId", account);
-    out.text_member("type", "AWS::SQS::Queue");
     let partition = event::partition_of(place.region);
-    out.text_member("ARN", &format!("arn:{partition}:sqs:{}:{account}:{name}", place.region));
-    out.close_object();
+    let arn = format!("arn:{partition}:sqs:{}:{account}:{name}", place.region);
+    named(Some(account), Some("AWS::SQS::Queue"), Some(&arn), out);
 }
 
 #[cfg(test)]
