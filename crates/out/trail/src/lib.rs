@@ -23,7 +23,7 @@
 //!
 //! Beside the bucket, a trail's topic is told of each log file, and its log group of each event: `notify`.
 //!
-//! Pure: `period` and `scope` (which entries), `router` (for whom), `sign` (as whom), `name` (where), `logfile` and `cut` (what), `rounds` and `digest` (the
+//! Pure: `period` and `scope` (which entries), `router` (for whom), `sign` (as whom), `name` (where), `logfile` and `cut` (what), `rounds`, `digest` and `hash` (the
 //! proof). I/O: `follower`, `digester`, `keys`, `kms`, `supervisor`, `client`, the senders of `notify`, and
 //! behind [`LogBucket`] the buckets.
 
@@ -33,6 +33,7 @@ mod cut;
 mod digest;
 mod digester;
 mod follower;
+mod hash;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod hostile;

@@ -1,12 +1,13 @@
 //! One log file: `{"Records":[…]}` in one line, compressed as it grows.
 
+use crate::hash::Parted;
 use crate::transparency::leaf::EventLeaves;
-use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use event::{Event, EventTime};
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use std::io::{self, Write};
+use std::ops::Range;
 
 /// A log file that is being written. Only compressed bytes are held, and up to 64 KiB that wait for compression. The
 /// same records give the same bytes: the gzip header carries no time, and level and steps are fixed.
@@ -15,8 +16,9 @@ pub struct LogFile {
     waiting: Vec<u8>,
     records: usize,
     size: usize,
-    hash: Option<Context>,
+    hash: Option<Parted>,
     leaves: Option<EventLeaves>,
+    unhashed: Unhashed,
     times: Option<(EventTime, EventTime)>,
 }
 
@@ -31,6 +33,14 @@ pub struct Finished {
     pub times: Option<(EventTime, EventTime)>,
     /// What its records add to a transparency log, of a file that was begun with [`LogFile::logged`].
     pub leaves: Option<EventLeaves>,
+}
+
+/// Records that go to a transparency log, too, and wait to be hashed with the file.
+#[derive(Default)]
+struct Unhashed {
+    /// Where each lies in what waits, and where its ID ends among the IDs.
+    records: Vec<(Range<usize>, usize)>,
+    ids: String,
 }
 
 const HEAD: &[u8] = b"{\"Records\":[";
@@ -66,13 +76,14 @@ impl LogFile {
             size: HEAD.len() + TAIL.len(),
             hash: None,
             leaves: None,
+            unhashed: Unhashed::default(),
             times: None,
         }
     }
 
     /// A file without records that is hashed as it is written, for a digest to list.
     pub fn hashed() -> LogFile {
-        LogFile { hash: Some(Context::new(&SHA256)), ..LogFile::new() }
+        LogFile { hash: Some(Parted::new()), ..LogFile::new() }
     }
 
     /// The same, whose records go to a transparency log, too.
@@ -88,9 +99,11 @@ impl LogFile {
         if self.records > 0 {
             self.waiting.push(b',');
         }
+        let start = self.waiting.len();
         self.waiting.extend_from_slice(event.json());
-        if let Some(leaves) = &mut self.leaves {
-            leaves.push(event.json(), event.id());
+        if self.leaves.is_some() {
+            self.unhashed.ids.push_str(event.id());
+            self.unhashed.records.push((start..self.waiting.len(), self.unhashed.ids.len()));
         }
         self.records += 1;
         self.size += LogFile::growth(event);
@@ -105,7 +118,17 @@ impl LogFile {
     /// Hashes and compresses what waits, while it is in the processor's cache.
     fn step(&mut self) -> io::Result<()> {
         if let Some(hash) = &mut self.hash {
-            hash.update(&self.waiting);
+            let Unhashed { records, ids } = &mut self.unhashed;
+            let messages = records.iter().map(|(at, _)| self.waiting.get(at.clone()).unwrap_or_default());
+            let hashes = hash.update(&self.waiting, messages);
+            let mut id_start = 0;
+            for ((_, id_end), hash) in records.drain(..).zip(&hashes) {
+                if let Some(leaves) = &mut self.leaves {
+                    leaves.push(hash, ids.get(id_start..id_end).unwrap_or_default());
+                }
+                id_start = id_end;
+            }
+            ids.clear();
         }
         self.encoder.write_all(&self.waiting)?;
         self.waiting.clear();
@@ -140,7 +163,7 @@ impl LogFile {
     pub fn finish(mut self) -> io::Result<Finished> {
         self.waiting.extend_from_slice(TAIL);
         self.step()?;
-        let sha256 = self.hash.and_then(|hash| hash.finish().as_ref().try_into().ok());
+        let sha256 = self.hash.map(Parted::finish);
         Ok(Finished { body: Bytes::from(self.encoder.finish()?), sha256, times: self.times, leaves: self.leaves })
     }
 }

@@ -5,7 +5,7 @@
 //! says of them, a cut tail.
 //!
 //! What decides is pure: `walk` goes from digest to digest, `check` looks at one file, `tail` at what is not there.
-//! `run` leads: `fetch` reads many files at once, each streamed, and `ledger` counts and tells the verdicts in the order of
+//! `run` leads: `fetch` reads many files at once, each streamed, `log_files` inflates and hashes them, and `ledger` counts and tells the verdicts in the order of
 //! the chain, so that memory stays flat however large its files are.
 //! Behind [`Archive`] are a folder and S3.
 
@@ -15,6 +15,7 @@ mod fetch;
 mod folder;
 mod keys;
 mod ledger;
+mod log_files;
 mod remote;
 mod report;
 mod run;
@@ -35,6 +36,6 @@ pub use state::{Memory, Stretch};
 pub use walk::Chain;
 
 #[cfg(any(test, fuzzing))]
-pub(crate) use check::{parse as parse_digest, verify as verify_digest};
+pub(crate) use check::{parse as parse_digest, verdict_of, verify as verify_digest};
 pub(crate) use report::Plain;
 pub(crate) use tail::delivery_slot as delivered_at;

@@ -121,10 +121,9 @@ pub struct EventLeaves {
 }
 
 impl EventLeaves {
-    /// Takes the next record: its bytes and its ID.
-    pub fn push(&mut self, record: &[u8], id: &str) {
+    /// Takes the next record: SHA-256 of its bytes, and its ID.
+    pub fn push(&mut self, hash: &Hash, id: &str) {
         let number = self.count.to_be_bytes();
-        let hash = sha256(record);
         if self.last.len() + ENTRY_MAX > self.last.capacity() {
             let full = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE));
             self.full.extend((!full.is_empty()).then(|| Bytes::from(full)));
@@ -136,10 +135,10 @@ impl EventLeaves {
             piece.extend_from_slice(&length.to_be_bytes());
             piece.extend_from_slice(&[VERSION, EVENT]);
             piece.extend_from_slice(&number);
-            piece.extend_from_slice(&hash);
+            piece.extend_from_slice(hash);
             piece.extend_from_slice(id.as_bytes());
         } else {
-            push_entry(piece, &bytes(EVENT, &number, &hash, id_text(id).as_bytes()));
+            push_entry(piece, &bytes(EVENT, &number, hash, id_text(id).as_bytes()));
         }
         self.count += 1;
     }
@@ -182,7 +181,7 @@ mod tests {
         #[test]
         fn entries_are_read_as_they_were_written(records in proptest::collection::vec((".{0,40}", ".{0,200}"), 0..500)) {
             let mut leaves = EventLeaves::default();
-            records.iter().for_each(|(record, id)| leaves.push(record.as_bytes(), id));
+            records.iter().for_each(|(record, id)| leaves.push(&sha256(record.as_bytes()), id));
             prop_assert_eq!(leaves.count() as usize, records.len());
             let bundle = leaves.into_bundle();
             prop_assert!(bundle.iter().all(|piece| (1..=PIECE).contains(&piece.len())));

@@ -3,10 +3,7 @@
 //! A tree is kept as tlog-tiles has it: rows of 256 hashes (tiles), each row's hash an element of the row above. All that is needed
 //! to go on is the rows that are not full yet, one for each level.
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
-
-/// A SHA-256 hash.
-pub type Hash = [u8; 32];
+pub use crate::hash::{Hash, sha256};
 
 /// Hashes in a full tile.
 pub const TILE_WIDTH: u64 = 256;
@@ -16,7 +13,7 @@ const LEVELS_MAX: u8 = 8;
 
 /// The hash of a leaf: SHA-256 of a zero byte and its data (RFC 6962, 2.1).
 pub fn leaf_hash(data: &[u8]) -> Hash {
-    hash_of(&[&[0], data])
+    sha256(&[&[0], data].concat())
 }
 
 /// The hash of a node: SHA-256 of a one byte and the hashes of its children.
@@ -26,34 +23,12 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     let (first, second) = children.split_at_mut(32);
     first.copy_from_slice(left);
     second.copy_from_slice(right);
-    to_hash(digest(&SHA256, &bytes).as_ref())
-}
-
-/// SHA-256.
-pub fn sha256(data: &[u8]) -> Hash {
-    to_hash(digest(&SHA256, data).as_ref())
+    sha256(&bytes)
 }
 
 /// The root of the tree without leaves: the hash of nothing.
 pub fn empty_root() -> Hash {
     sha256(&[])
-}
-
-fn hash_of(parts: &[&[u8]]) -> Hash {
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        context.update(part);
-    }
-    to_hash(context.finish().as_ref())
-}
-
-/// SHA-256 gives 32 bytes.
-fn to_hash(bytes: &[u8]) -> Hash {
-    let mut hash = [0; 32];
-    if bytes.len() == hash.len() {
-        hash.copy_from_slice(bytes);
-    }
-    hash
 }
 
 /// The hash over a row of subtrees of one size, of which the last may be smaller: `MTH` of RFC 6962.

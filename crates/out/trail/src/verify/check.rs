@@ -3,7 +3,7 @@
 use super::keys::PublicKeys;
 use super::report::Verdict;
 use crate::digest::{DigestFile, sha256_hex};
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use event::EventTime;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -56,19 +56,11 @@ impl LogCheck {
         }
     }
 
-    /// What is to be said of a file that is at hand whole: the same as if it came in pieces, sooner.
-    pub fn check(&mut self, bytes: &[u8], expected_hash: &str) -> Verdict {
-        if let Some(hash) = self.hash_at_once(bytes) {
-            return verdict_of(&hash, expected_hash);
-        }
-        self.push(bytes);
-        self.finish(expected_hash)
-    }
-
-    /// The hash of a small file in which nothing is wrong. Inflated into a buffer that holds it all, it is not copied into
-    /// a window, and the library that is fastest at that can be used. What that one would pass over is left to the other:
-    /// a head that is more than the fixed part, whose checksum it does not look at, and anything behind the stream.
-    fn hash_at_once(&mut self, bytes: &[u8]) -> Option<[u8; 32]> {
+    /// Inflates a small file that is at hand whole and in which nothing is wrong; how large its content is. Inflated into a buffer that
+    /// holds it all, it is not copied into a window, and the library that is fastest at that can be used. What that one would pass
+    /// over is left to the other, and `None`: a head that is more than the fixed part, whose checksum it does not look at, and anything
+    /// behind the stream.
+    pub(crate) fn inflate_at_once(&mut self, bytes: &[u8]) -> Option<usize> {
         // RFC 1952 §2.3.1: a file ends with its size, as it says.
         let says = bytes.last_chunk::<4>()?;
         let size = u32::from_le_bytes(*says) as usize;
@@ -80,8 +72,12 @@ impl LogCheck {
         }
         self.step.resize(self.step.len().max(size), 0);
         let whole = self.step.get_mut(..size)?;
-        let made = self.whole.gzip_decompress(bytes, whole).ok()?;
-        digest(&SHA256, whole).as_ref().try_into().ok().filter(|_| made == size)
+        self.whole.gzip_decompress(bytes, whole).ok().filter(|made| *made == size)
+    }
+
+    /// The content of that size that was inflated at once last.
+    pub(crate) fn inflated(&self, size: usize) -> &[u8] {
+        self.step.get(..size).unwrap_or_default()
     }
 
     /// Takes the next bytes of the file.
@@ -139,7 +135,8 @@ impl LogCheck {
     }
 }
 
-fn verdict_of(hash: &[u8], expected: &str) -> Verdict {
+/// What is to be said of a file with this hash.
+pub(crate) fn verdict_of(hash: &[u8], expected: &str) -> Verdict {
     let mut text = [0; 64];
     let is_written = hex::encode_to_slice(hash, &mut text).is_ok();
     if is_written && text == expected.as_bytes() {
@@ -230,6 +227,7 @@ pub(crate) fn verify(
 mod tests {
     use super::*;
     use crate::digest::compress;
+    use crate::hash::sha256;
     use flate2::read::GzDecoder;
     use proptest::prelude::*;
 
@@ -237,8 +235,15 @@ mod tests {
         let mut check = LogCheck::new();
         file.chunks(chunk.max(1)).for_each(|chunk| check.push(chunk));
         let verdict = check.finish(hash);
-        assert_eq!(check.check(file, hash), verdict, "whole as in pieces");
+        if let Some(found) = hash_at_once(&mut check, file) {
+            assert_eq!(verdict_of(&found, hash), verdict, "whole as in pieces");
+        }
         verdict
+    }
+
+    fn hash_at_once(check: &mut LogCheck, file: &[u8]) -> Option<[u8; 32]> {
+        let size = check.inflate_at_once(file)?;
+        Some(sha256(check.inflated(size)))
     }
 
     proptest! {
@@ -281,8 +286,8 @@ mod tests {
         let content = b"0123456789abcdef".repeat(WHOLE_MAX / 10);
         let (file, hash) = (compress(&content).unwrap(), sha256_hex(&content));
         let mut check = LogCheck::new();
-        assert_eq!(check.hash_at_once(&file), None);
-        assert_eq!(check.check(&file, &hash), Verdict::Valid);
+        assert_eq!(check.inflate_at_once(&file), None);
+        assert_eq!(verdict(&file, file.len(), &hash), Verdict::Valid);
         assert!(check.step.len() <= WHOLE_MAX);
     }
 
@@ -291,7 +296,7 @@ mod tests {
         let content = b"some content, some more content".repeat(100);
         let (file, hash) = (compress(&content).unwrap(), sha256_hex(&content));
         let mut check = LogCheck::new();
-        assert!(check.hash_at_once(&file).is_some());
+        assert_eq!(hash_at_once(&mut check, &file), Some(sha256(&content)));
         let trailing = Verdict::invalid("unexpected data after end of compressed stream");
         let (stream, trailer) = file.split_at(file.len() - 8);
         for more in [trailer, &trailer[4..], b"\0", &file[..]] {
@@ -306,14 +311,14 @@ mod tests {
             head.truncate(10);
             head.extend_from_slice(&sum);
             let odd = [&head[..], &stream[10..], trailer].concat();
-            assert_eq!(check.hash_at_once(&odd), None);
+            assert_eq!(check.inflate_at_once(&odd), None);
             assert_eq!(verdict(&odd, 100, &hash), expected);
         }
         // A wrong checksum or size at the end.
         for at in file.len() - 8..file.len() {
             let mut odd = file.clone();
             odd[at] ^= 1;
-            assert_eq!(check.hash_at_once(&odd), None);
+            assert_eq!(check.inflate_at_once(&odd), None);
             assert_ne!(verdict(&odd, 100, &hash), Verdict::Valid);
         }
     }
