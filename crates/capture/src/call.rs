@@ -221,10 +221,15 @@ fn request_body(call: &Call) -> Keep {
         ("s3", "DeleteObjects") => Keep::UpTo(KEYS_BODY),
         // Who signed a form is said in its first fields.
         ("s3", "PostObject") => Keep::UpTo(FORM_FIELDS),
-        ("s3", _) if call.data.is_some() => Keep::Nothing,
+        ("s3", _) if !shows_document(call) => Keep::Nothing,
         _ if opaque => Keep::Nothing,
         _ => Keep::UpTo(BODY),
     }
+}
+
+/// Whether the record of a call on S3 shows the document in its body: all that manage buckets, and two that write objects.
+pub(crate) fn shows_document(call: &Call) -> bool {
+    call.data.is_none() || matches!(call.operation.name(), "CompleteMultipartUpload" | "PutObjectAcl")
 }
 
 /// For success; errors are always kept.

@@ -503,10 +503,11 @@ fn who_and_what(caller: &Identity, exchange: &Exchange<'_>, source: &str, name: 
     out.text_member("sourceIPAddress", text(&short, address));
 }
 
-/// `userAgent`, which S3 writes in brackets.
+/// `userAgent`, which S3 writes in brackets unless it is AWS itself.
 fn agent(exchange: &Exchange<'_>, in_brackets: bool, out: &mut Json) {
     if let Some(agent) = exchange.request.headers.get_bytes("user-agent").map(String::from_utf8_lossy) {
-        if in_brackets {
+        let is_aws = agent == "AWS Internal" || agent.ends_with(".amazonaws.com") && !agent.contains(' ');
+        if in_brackets && !is_aws {
             out.text_member("userAgent", limits::text(&format!("[{agent}]")));
         } else {
             out.text_member("userAgent", limits::text(&agent));

@@ -17,6 +17,7 @@ use crate::exchange::{Exchange, Response};
 use crate::render::limits::Written;
 use crate::render::manner::Casing;
 use crate::render::redact::Mask;
+use crate::render::time::{Dates, Instant};
 use crate::render::write::Json;
 use crate::render::{Renderer, Wire, drift, masked, typed};
 use aws::{Headers, Kind, Location, Member, Protocol, Shape};
@@ -323,7 +324,12 @@ fn text_member(renderer: &Renderer, member: Member<'_>, within: &str, value: &st
             renderer.key(member, out);
             let text_only = renderer.manner.text_queries && member.location() == Location::QueryString;
             let kind = if text_only { Kind::String } else { member.shape().kind() };
-            typed(value, kind, Wire::Query, out);
+            let dates = renderer.manner.dates;
+            let is_time = kind == Kind::Timestamp && member.location() == Location::QueryString;
+            match Instant::parse(value).filter(|_| is_time && dates != Dates::AsSent) {
+                Some(instant) => instant.write(dates, out),
+                None => typed(value, kind, Wire::Query, out),
+            }
         }
     }
 }

@@ -144,10 +144,10 @@ fn only_the_requester_reads_the_addresses_of_those_who_are_granted_something() {
     let [caller, owner] = records.as_slice() else { panic!("{records:?}") };
     let email = "/requestParameters/AccessControlPolicy/AccessControlList/Grant/Grantee/EmailAddress";
     assert_eq!(at(caller, email), "b@example.com");
-    assert!(at(caller, "/requestParameters/x-amz-grant-read").to_string().contains("a@example.com"));
+    assert!(at(caller, "/requestParameters/accessControlList/x-amz-grant-read").to_string().contains("a@example.com"));
     assert_eq!(at(owner, email), "HIDDEN_DUE_TO_SECURITY_REASONS");
     assert!(!owner.to_string().contains("@example.com"), "{owner}");
-    assert_eq!(at(owner, "/requestParameters/x-amz-grant-write"), "id=\"1\"");
+    assert_eq!(at(owner, "/requestParameters/accessControlList/x-amz-grant-write"), "id=\"1\"");
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn secrets_of_many_services_leave_no_trace() {
         Scene::json("sqs", "AmazonSQS.SendMessage", r#"{"QueueUrl":"u","MessageBody":"PLANTED"}"#),
         Scene::json("events", "AWSEvents.PutEvents", r#"{"Entries":[{"Source":"s","DetailType":"t","Detail":"PLANTED"}]}"#),
         Scene::json("ecs", "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", r#"{"family":"f","containerDefinitions":[{"name":"c","environment":[{"name":"K","value":"PLANTED"}]}]}"#),
+        Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.AdminCreateUser", r#"{"UserPoolId":"p","Username":"u","UserAttributes":[{"Name":"email","Value":"PLANTED"}]}"#).answer(200, r#"{"User":{"Username":"u","Attributes":[{"Name":"email","Value":"PLANTED"}]}}"#),
         Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.SignUp", r#"{"ClientId":"c","Username":"u","Password":"PLANTED"}"#),
         Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.CreateIdentityProvider", r#"{"UserPoolId":"p","ProviderName":"n","ProviderType":"OIDC","ProviderDetails":{"client_id":"i","client_secret":"PLANTED"}}"#),
         Scene::json("cognito-idp", "AWSCognitoIdentityProviderService.ConfirmForgotPassword", r#"{"ClientId":"c","Username":"u","ConfirmationCode":"PLANTED","Password":"PLANTED"}"#),
@@ -192,7 +193,7 @@ fn bytes_that_are_no_text_hide_no_header() {
     scene.headers.push(latin("x-amz-grant-read", b"id=\"\xe9\""));
     let record = scene.record(&recorder());
     assert_eq!(at(&record, "/userAgent"), "[old\u{fffd}]");
-    assert_eq!(at(&record, "/requestParameters/x-amz-grant-read"), "id=\"\u{fffd}\"");
+    assert_eq!(at(&record, "/requestParameters/accessControlList/x-amz-grant-read"), "id=\"\u{fffd}\"");
 }
 
 #[test]
@@ -657,6 +658,95 @@ fn annotations_are_data_of_their_object() {
     assert_eq!(at(&record, "/eventName"), "PutObjectAnnotation");
     assert_eq!(at(&record, "/eventCategory"), "Data");
     assert_eq!(at(&record, "/resources/0/ARN"), "arn:aws:s3:::bucket/key");
+}
+
+#[test]
+fn a_document_of_s3_stands_under_its_name_and_grants_in_one_member() {
+    let acl = "<AccessControlPolicy><AccessControlList><Grant><Grantee><ID>1</ID></Grantee><Permission>READ</Permission></Grant>\
+               </AccessControlList></AccessControlPolicy>";
+    let record = Scene::signed("PUT", "/bucket/key?acl", "s3").body(acl).record(&recorder());
+    let grant = "/requestParameters/AccessControlPolicy/AccessControlList/Grant";
+    assert_eq!(at(&record, grant), &json!({"Grantee": {"ID": 1}, "Permission": "READ"}));
+    let parts =
+        "<CompleteMultipartUpload><Part><ETag>a</ETag><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>";
+    let record = Scene::signed("POST", "/bucket/key?uploadId=u", "s3").body(parts).record(&recorder());
+    let shown = json!({"Part": {"ETag": "a", "PartNumber": 1}});
+    assert_eq!(at(&record, "/requestParameters/CompleteMultipartUpload"), &shown);
+    let copy = Scene::signed("PUT", "/bucket/key", "s3")
+        .header("x-amz-copy-source", "/from/key")
+        .header("x-amz-grant-full-control", "id=\"1\"")
+        .header("x-amz-storage-class", "GLACIER");
+    let record = copy.record(&recorder());
+    let shown =
+        (at(&record, "/requestParameters/accessControlList"), at(&record, "/requestParameters/x-amz-storage-class"));
+    assert_eq!(shown, (&json!({"x-amz-grant-full-control": "id=\"1\""}), &json!("GLACIER")));
+}
+
+#[test]
+fn s3_brackets_no_agent_that_is_aws_itself() {
+    for (agent, shown) in [
+        ("athena.amazonaws.com", "athena.amazonaws.com"),
+        ("AWS Internal", "AWS Internal"),
+        ("aws-cli/2 of x.amazonaws.com", "[aws-cli/2 of x.amazonaws.com]"),
+    ] {
+        let record = Scene::signed("GET", "/bucket?acl", "s3").header("user-agent", agent).record(&recorder());
+        assert_eq!(at(&record, "/userAgent"), shown);
+    }
+}
+
+#[test]
+fn query_parameters_are_told_as_their_service_tells_values() {
+    let asked = |service: &str, target: &str, pointer: &str| {
+        at(&Scene::signed("GET", target, service).record(&recorder()), pointer).clone()
+    };
+    let created =
+        asked("backup", "/backup-jobs/?createdAfter=2021-07-04T13:03:43Z", "/requestParameters/byCreatedAfter");
+    assert_eq!(created, "Jul 4, 2021 1:03:43 PM");
+    assert_eq!(asked("backup", "/backup-jobs/?maxResults=7", "/requestParameters/maxResults"), 7);
+    assert_eq!(asked("datazone", "/v2/domains?maxResults=7", "/requestParameters/maxResults"), "7");
+}
+
+#[test]
+fn a_body_that_is_told_as_it_was_sent_has_its_binary_members() {
+    let body = r#"{"Name":"c","Code":{"Handler":"h","ZipFile":"UEsDBAo="}}"#;
+    let record = Scene::signed("POST", "/canary", "synthetics").body(body).record(&recorder());
+    assert_eq!(at(&record, "/requestParameters/Code/ZipFile"), "UEsDBAo=");
+}
+
+#[test]
+fn repositories_documents_and_tables_are_named_wherever_a_call_names_them() {
+    let named = |scene: Scene| -> Vec<Value> {
+        let record = scene.record(&recorder());
+        let resources = at(&record, "/resources").as_array().cloned().unwrap_or_default();
+        resources.into_iter().map(|mut resource| resource["ARN"].take()).collect()
+    };
+    let repository = format!("arn:aws:codecommit:eu-west-1:{ACCOUNT}:r");
+    let commit =
+        |operation: &str, body: &str| Scene::json("codecommit", &format!("CodeCommit_20150413.{operation}"), body);
+    assert_eq!(
+        named(commit("MergePullRequestByFastForward", r#"{"pullRequestId":"1","repositoryName":"r"}"#)),
+        [repository.as_str()]
+    );
+    assert_eq!(
+        named(commit("CreatePullRequest", r#"{"title":"t","targets":[{"repositoryName":"r"}]}"#)),
+        [repository.as_str()]
+    );
+    let closed = commit("UpdatePullRequestStatus", r#"{"pullRequestId":"1","pullRequestStatus":"CLOSED"}"#)
+        .answer(200, r#"{"pullRequest":{"pullRequestTargets":[{"repositoryName":"r"}]}}"#);
+    assert_eq!(named(closed), [repository.as_str()]);
+    let ssm = |operation: &str, body: &str| Scene::json("ssm", &format!("AmazonSSM.{operation}"), body);
+    let (aws, own) = (
+        "arn:aws:ssm:eu-west-1::document/AWS-RunShellScript",
+        format!("arn:aws:ssm:eu-west-1:{ACCOUNT}:document/mine"),
+    );
+    assert_eq!(named(ssm("CreateAssociation", r#"{"Name":"AWS-RunShellScript"}"#)), [aws]);
+    assert_eq!(
+        named(ssm("UpdateAssociation", r#"{"AssociationId":"a","Name":"mine"}"#)),
+        [format!("arn:aws:ssm:eu-west-1:{ACCOUNT}:association/a"), own]
+    );
+    let table = format!("arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/t");
+    let tag = format!(r#"{{"ResourceArn":"{table}/index/i","Tags":[]}}"#);
+    assert_eq!(named(Scene::json("dynamodb", "DynamoDB_20120810.TagResource", &tag)), [table]);
 }
 
 #[test]

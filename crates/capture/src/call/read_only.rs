@@ -28,8 +28,14 @@ fn listed(rows: &[(&str, &[&str])], service: &str, name: &str) -> bool {
 
 /// What begins with a word for looking and yet is recorded as a change.
 static CHANGES: &[(&str, &[&str])] = &[
+    ("amplifybackend", &["GetBackend", "ListBackendJobs"]),
     ("cognito-identity", &["GetCredentialsForIdentity"]),
+    ("config", &["SelectResourceConfig"]),
     ("connect", &["ListRealtimeContactAnalysisSegmentsV2"]),
+    ("dynamodb", &["DescribeKinesisStreamingDestination", "ListContributorInsights"]),
+    ("ec2", &["SearchLocalGatewayRoutes", "SearchTransitGatewayMulticastGroups", "SearchTransitGatewayRoutes"]),
+    ("securitylake", &["GetSubscriber"]),
+    ("ssm", &["GetDeployablePatchSnapshotForInstance"]),
     ("sts", &["GetFederationToken", "GetSessionToken"]),
 ];
 
@@ -112,15 +118,7 @@ static LOOKS: &[(&str, &[&str])] = &[
     ("dms", &["TestConnection"]),
     ("ds", &["VerifyTrust"]),
     ("dynamodb", &["TransactGetItems"]),
-    (
-        "ec2",
-        &[
-            "ExportClientVpnClientCertificateRevocationList",
-            "ExportClientVpnClientConfiguration",
-            "ExportVerifiedAccessInstanceClientConfiguration",
-            "StartDeclarativePoliciesReport",
-        ],
-    ),
+    ("ec2", &["StartDeclarativePoliciesReport"]),
     ("ecr", &["BatchCheckLayerAvailability", "ValidatePullThroughCacheRule"]),
     ("ecr-public", &["BatchCheckLayerAvailability"]),
     ("eks-auth", &["AssumeRoleForPodIdentity"]),
@@ -128,7 +126,6 @@ static LOOKS: &[(&str, &[&str])] = &[
         "elasticbeanstalk",
         &["CheckDNSAvailability", "RequestEnvironmentInfo", "RetrieveEnvironmentInfo", "ValidateConfigurationSettings"],
     ),
-    ("events", &["TestEventPattern"]),
     ("gamelift", &["RequestUploadCredentials", "ResolveAlias", "ValidateMatchmakingRuleSet"]),
     ("geo-places", &["Autocomplete", "Geocode", "ReverseGeocode", "Suggest"]),
     (
@@ -179,7 +176,7 @@ static LOOKS: &[(&str, &[&str])] = &[
     ("lexv2-models", &["GenerateBotElement"]),
     ("lightsail", &["IsVpcPeered"]),
     ("location", &["CalculateRoute", "CalculateRouteMatrix", "ForecastGeofenceEvents", "VerifyDevicePosition"]),
-    ("logs", &["FilterLogEvents", "StartLiveTail", "StartQuery", "StopQuery", "TestMetricFilter", "TestTransformer"]),
+    ("logs", &["FilterLogEvents", "StartLiveTail", "TestTransformer"]),
     ("mediaconvert", &["Probe"]),
     ("observabilityadmin", &["TestTelemetryPipeline", "ValidateTelemetryPipelineConfiguration"]),
     ("osis", &["ValidatePipeline"]),
@@ -231,7 +228,7 @@ static LOOKS: &[(&str, &[&str])] = &[
     ("textract", &["AnalyzeDocument", "AnalyzeExpense", "AnalyzeID", "DetectDocumentText"]),
     ("timestream-query", &["PrepareQuery"]),
     ("transfer", &["TestIdentityProvider"]),
-    ("translate", &["TranslateDocument", "TranslateText"]),
+    ("translate", &["TranslateDocument"]),
     ("verifiedpermissions", &["IsAuthorized", "IsAuthorizedWithToken"]),
     ("wafv2", &["CheckCapacity", "GenerateMobileSdkReleaseUrl"]),
     ("wellarchitected", &["ExportLens"]),

@@ -86,22 +86,19 @@ const PUBLIC_IMAGES: &[&str] = &[
 const CLASSIFIERS: &[&str] =
     &["DeleteDocumentClassifier", "DescribeDocumentClassifier", "StopTrainingDocumentClassifier"];
 const RECOGNIZERS: &[&str] = &["DeleteEntityRecognizer", "DescribeEntityRecognizer", "StopTrainingEntityRecognizer"];
-const REPOSITORIES: &[&str] = &[
-    "CreateBranch",
-    "CreateCommit",
-    "CreateRepository",
-    "DeleteBranch",
-    "DeleteRepository",
-    "GetBranch",
-    "GetCommit",
-    "GetRepository",
-    "GetRepositoryTriggers",
-    "ListBranches",
-    "PutFile",
-    "PutRepositoryTriggers",
-    "TestRepositoryTriggers",
-    "UpdateDefaultBranch",
-    "UpdateRepositoryDescription",
+const POLICIES: &[&str] = &[
+    "CreateIdentitySource",
+    "CreatePolicy",
+    "CreatePolicyTemplate",
+    "DeleteIdentitySource",
+    "DeletePolicy",
+    "DeletePolicyStore",
+    "DeletePolicyTemplate",
+    "PutSchema",
+    "UpdateIdentitySource",
+    "UpdatePolicy",
+    "UpdatePolicyStore",
+    "UpdatePolicyTemplate",
 ];
 
 const NAMED_STREAMS: &[&str] = &["GetShardIterator", "ListShards", "PutRecord", "PutRecords"];
@@ -133,12 +130,6 @@ static ROWS: &[Row] = &[
         "arn:aws:bedrock:{region}:{account}:guardrail/{guardrailIdentifier}",
     ),
     row("cloudfront-keyvaluestore", &[], "AWS::CloudFront::KeyValueStore", "{KvsARN}"),
-    row(
-        "codecommit",
-        REPOSITORIES,
-        "AWS::CodeCommit::Repository",
-        "arn:aws:codecommit:{region}:{account}:{repositoryName}",
-    ),
     row(
         "cognito-identity",
         &[],
@@ -226,7 +217,12 @@ static ROWS: &[Row] = &[
         arn: "{clientId}",
         owned: false,
     },
-    untyped("ssm", &["DeleteDocument"], "arn:aws:ssm:{region}:{account}:document/{Name}"),
+    untyped(
+        "ssm",
+        &["DeleteAssociation", "UpdateAssociation"],
+        "arn:aws:ssm:{region}:{account}:association/{AssociationId}",
+    ),
+    untyped("ssm", &["CreateAssociation", "DeleteDocument", "UpdateAssociation"], DOCUMENT),
     untyped(
         "ssm",
         &["DeleteParameter", "GetParameter", "GetParameterHistory", "LabelParameterVersion", "PutParameter"],
@@ -234,6 +230,7 @@ static ROWS: &[Row] = &[
     ),
     untyped("ssm", &["DeleteParameters", "GetParameters"], "arn:aws:ssm:{region}:{account}:parameter/{Names}"),
     untyped("ssm", &["GetParametersByPath"], "arn:aws:ssm:{region}:{account}:parameter/{Path}"),
+    untyped("ssm", &["UpdateServiceSetting"], "arn:aws:ssm:{region}:{account}:servicesetting/{SettingId}"),
     untyped("ssm", &["PutInventory"], "arn:aws:ec2:{region}:{account}:instance/{InstanceId}"),
     untyped("ssm", &["PutInventory"], "arn:aws:ssm:{region}:{account}:managed-instance-inventory/{InstanceId}"),
     row(
@@ -250,6 +247,12 @@ static ROWS: &[Row] = &[
         &[],
         "AWS::Timestream::Table",
         "arn:aws:timestream:{region}:{account}:database/{DatabaseName}/table/{TableName}",
+    ),
+    row(
+        "verifiedpermissions",
+        POLICIES,
+        "AWS::VerifiedPermissions::PolicyStore",
+        "arn:aws:verifiedpermissions::{account}:policy-store/{policyStoreId}",
     ),
     row(
         "verifiedpermissions",
@@ -271,6 +274,7 @@ pub(crate) fn write(
     crate::render::limits::resources(out, |out| {
         let before = out.len();
         match call.service.name() {
+            "codecommit" => repositories(place, body, response, out),
             "kms" => kms(call, place, body, response, out),
             "dynamodb" => tables(place, body, out),
             "dynamodbstreams" if call.data.is_some() => tables(place, body, out),
@@ -342,6 +346,10 @@ fn entries(
     for value in values.into_iter().filter(|value| !value.is_empty()) {
         let arn = match row.service {
             "lambda" => function_arn(place, value),
+            // Those of AWS belong to no account.
+            "ssm" if row.arn == DOCUMENT && value.starts_with("AWS-") => {
+                filled(DOCUMENT, Place { account: "", ..place }, &[(name, value)])
+            }
             _ if value.starts_with("arn:") => value.to_owned(),
             _ => {
                 let mut parameters: SmallVec<[(&str, &str); 2]> = SmallVec::new();
@@ -353,6 +361,8 @@ fn entries(
         entry(row, place, &arn, out);
     }
 }
+
+const DOCUMENT: &str = "arn:aws:ssm:{region}:{account}:document/{Name}";
 
 const FUNCTION: &str = "arn:aws:lambda:{region}:{account}:function:{FunctionName}";
 
@@ -520,7 +530,10 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let iterator = || text("ShardIterator")?.split('|').next().filter(|stream| stream.contains("/stream/"));
     let stream = text("StreamArn").or_else(iterator).filter(|stream| stream.starts_with("arn:"));
     let streamed = stream.and_then(|stream| stream.split_once("/stream/")).map(|(table, _)| table);
-    for table in crate::render::dynamodb::tables(body).into_iter().chain(streamed).take(MAX_ENTRIES) {
+    // What is tagged or has a policy, without what follows a table's name.
+    let tagged = text("ResourceArn").filter(|arn| arn.starts_with("arn:") && arn.contains(":table/"));
+    let tagged = tagged.and_then(|arn| arn.get(..arn.match_indices('/').nth(1).map_or(arn.len(), |(at, _)| at)));
+    for table in crate::render::dynamodb::tables(body).into_iter().chain(streamed).chain(tagged).take(MAX_ENTRIES) {
         if table.starts_with("arn:") {
             entry("AWS::DynamoDB::Table", table);
         } else {
@@ -530,6 +543,26 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     }
     if let Some(stream) = stream {
         entry("AWS::DynamoDB::Stream", stream);
+    }
+}
+
+/// Repositories by their names, those of the targets of a pull request too, which only the answer may name.
+fn repositories(place: Place<'_>, body: Option<NodeRef<'_, '_>>, response: Option<NodeRef<'_, '_>>, out: &mut Json) {
+    fn listed<'t, 'a>(node: Option<NodeRef<'t, 'a>>, list: &str) -> impl Iterator<Item = NodeRef<'t, 'a>> {
+        node.and_then(|node| node.child(list)).into_iter().flat_map(|list| list.children())
+    }
+    let name = |node: NodeRef<'_, '_>| text(Some(node), "repositoryName");
+    let mut names: SmallVec<[String; 2]> = body.and_then(name).into_iter().collect();
+    names.extend(listed(body, "repositoryNames").filter_map(|node| node.text().map(str::to_owned)));
+    names.extend(listed(body, "targets").filter_map(name));
+    if names.is_empty() {
+        let request = response.and_then(|response| response.child("pullRequest"));
+        names.extend(listed(request, "pullRequestTargets").filter_map(name));
+    }
+    names.dedup();
+    for name in names.iter().filter(|name| !name.is_empty()).take(MAX_ENTRIES) {
+        let pattern = "arn:aws:codecommit:{region}:{account}:{repositoryName}";
+        owned("AWS::CodeCommit::Repository", &filled(pattern, place, &[("repositoryName", name)]), place, out);
     }
 }
 

@@ -1,6 +1,6 @@
 //! S3's records: names of HTTP instead of names of the model (`reference/event-record.md` §7.4, §10, §11).
 
-use crate::call::Call;
+use crate::call::{Call, shows_document};
 use crate::decode::body::Body;
 use crate::decode::form::decoded;
 use crate::decode::{json, percent_decoded};
@@ -9,6 +9,7 @@ use crate::render::limits::Written;
 use crate::render::redact::HIDDEN;
 use crate::render::write::Json;
 use aws::{Credential, Headers, Location, Request, Shape};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// The bucket and key of a call, decoded.
@@ -38,6 +39,9 @@ impl<'a> Address<'a> {
         Address { key, ..self }
     }
 }
+
+/// The member that has the headers by which a call grants something.
+const GRANTS: &str = "accessControlList";
 
 /// Headers with the prefix `x-amz-` that say how a request was sent or prove something, not what it asks for.
 const UNSHOWN: [&str; 9] = [
@@ -92,15 +96,15 @@ pub(crate) fn request(
     match document {
         // No document of S3's is named like that, and no name may stand twice.
         Some(name) if is_own(name) => Written::Members,
-        _ if call.data.is_some() => Written::Members,
+        _ if !shows_document(call) => Written::Members,
         _ => content(call, body, raw_body, grantees, out),
     }
 }
 
-/// The name under which the document of a management call will stand.
+/// The name under which the document of a call will stand.
 fn document<'t>(call: &Call, body: &'t Body<'_>) -> Option<&'t str> {
     match body {
-        _ if call.data.is_some() => None,
+        _ if !shows_document(call) => None,
         _ if call.operation.name() == "PutBucketPolicy" => Some("bucketPolicy"),
         _ => body.root().map(|root| root.name()),
     }
@@ -108,7 +112,7 @@ fn document<'t>(call: &Call, body: &'t Body<'_>) -> Option<&'t str> {
 
 /// Names that say what the path, the host and the headers say, whatever else a caller writes under them.
 fn is_own(name: &str) -> bool {
-    matches!(name, "bucketName" | "key" | "Host") || name.starts_with("x-amz-")
+    matches!(name, "bucketName" | "key" | "Host" | GRANTS) || name.starts_with("x-amz-")
 }
 
 /// Writes the members of `requestParameters` of one key of a `DeleteObjects` call.
@@ -156,6 +160,7 @@ const MAX_PAIRS: usize = 100;
 
 /// The modeled `x-amz-` headers that a caller may see again.
 fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mut Json) {
+    let mut grants: SmallVec<[(String, Cow<'_, str>); 5]> = SmallVec::new();
     for member in shape.members().filter(|member| member.location() == Location::Header) {
         let name = member.wire_name();
         let amazon = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
@@ -165,15 +170,26 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
             && !is_customers_key(name);
         if let Some(value) = headers.get_bytes(name).map(String::from_utf8_lossy).filter(|_| shown) {
             let name = name.to_ascii_lowercase();
-            let addressed = grantees == Grantees::Hidden
-                && name.starts_with("x-amz-grant-")
-                && value.to_ascii_lowercase().contains("emailaddress");
-            out.text_member(&name, if addressed { HIDDEN } else { &value });
+            if name.starts_with("x-amz-grant-") {
+                grants.push((name, value));
+            } else {
+                out.text_member(&name, &value);
+            }
         }
     }
+    if grants.is_empty() {
+        return;
+    }
+    out.key(GRANTS);
+    out.open_object();
+    for (name, value) in grants {
+        let addressed = grantees == Grantees::Hidden && value.to_ascii_lowercase().contains("emailaddress");
+        out.text_member(&name, if addressed { HIDDEN } else { &value });
+    }
+    out.close_object();
 }
 
-/// The document that a management call puts: a policy as JSON, anything else as its XML says.
+/// The document that a call puts: a policy as JSON, anything else as its XML says.
 fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], grantees: Grantees, out: &mut Json) -> Written {
     if call.operation.name() == "PutBucketPolicy" {
         match json::tree(raw_body) {

@@ -147,7 +147,6 @@ static SHOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("sagemaker", &["ListLabelingJobs", "ListWorkteams"]),
-    ("translate", &["TranslateText"]),
 ];
 
 /// Whether a result is not shown although the call changes something (`reference/event-record.md` §8).

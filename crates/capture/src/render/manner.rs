@@ -73,8 +73,14 @@ const MOST: Manner = Manner {
 };
 
 /// Services behind API Gateway: names as sent, refused calls with their parameters, no `errorMessage`.
-const GATEWAY: Manner =
-    Manner { casing: Casing::AsSent, dates: Dates::AsSent, denied: Denied::Parameters, said: Said::Response, ..MOST };
+const GATEWAY: Manner = Manner {
+    casing: Casing::AsSent,
+    dates: Dates::AsSent,
+    denied: Denied::Parameters,
+    said: Said::Response,
+    text_queries: true,
+    ..MOST
+};
 
 /// Those of them that write three asterisks for what is secret.
 const STARRED: Manner = Manner { sensitive: Mask::Text("***"), ..GATEWAY };
@@ -86,7 +92,9 @@ const DATABASES: Manner = Manner { unwraps: true, ..JAVA8 };
 const ASTERISKS: Manner = Manner { sensitive: Mask::Text("****"), ..DATABASES };
 /// What is secret leaves no trace.
 const SILENT: Manner = Manner { sensitive: Mask::Drop, ..MOST };
-const PLAIN_NAMES: Manner = Manner { casing: Casing::AsSent, dates: Dates::AsSent, ..MOST };
+const PLAIN_NAMES: Manner = Manner { casing: Casing::AsSent, ..AS_SENT };
+/// Values as they were sent.
+const AS_SENT: Manner = Manner { dates: Dates::AsSent, text_queries: true, ..MOST };
 
 /// By botocore name, sorted.
 static MANNERS: &[(&str, Manner)] = &[
@@ -97,12 +105,14 @@ static MANNERS: &[(&str, Manner)] = &[
     ("apprunner", JAVA8),
     ("appstream", JAVA8),
     ("appsync", STARRED),
+    ("athena", JAVA8),
     ("backup", JAVA8),
     ("bedrock", GATEWAY),
     ("bedrock-agent", GATEWAY),
     ("bedrock-agent-runtime", GATEWAY),
     ("bedrock-runtime", GATEWAY),
     ("ce", Manner { denied: Denied::Parameters, ..PLAIN_NAMES }),
+    ("cleanrooms", STARRED),
     ("cloudfront", Manner { api_version: Some("2020_05_31"), ..MOST }),
     ("cloudtrail", Manner { dates: Dates::Iso, ..MOST }),
     ("codebuild", JAVA8),
@@ -114,6 +124,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("connect", Manner { raw_labels: true, ..STARRED }),
     ("databrew", Manner { lower_labels: true, ..GATEWAY }),
     ("dataexchange", GATEWAY),
+    ("datazone", AS_SENT),
     ("detective", GATEWAY),
     ("devops-guru", GATEWAY),
     ("dms", JAVA8),
@@ -130,6 +141,7 @@ static MANNERS: &[(&str, Manner)] = &[
             ..MOST
         },
     ),
+    ("ecs", JAVA8),
     ("efs", Manner { api_version: Some("2015-02-01"), ..MOST }),
     ("eks", Manner { raw_labels: true, ..GATEWAY }),
     ("elasticache", ASTERISKS),
@@ -148,12 +160,12 @@ static MANNERS: &[(&str, Manner)] = &[
     ("internetmonitor", GATEWAY),
     ("iot-managed-integrations", GATEWAY),
     ("kafka", Manner { raw_labels: true, ..GATEWAY }),
-    ("kinesisanalytics", Manner { api_version: Some("2015-08-14"), ..MOST }),
+    ("kinesisanalytics", Manner { api_version: Some("2015-08-14"), ..JAVA8 }),
     ("kinesisanalyticsv2", JAVA8),
     ("kinesisvideo", MOST),
     ("kms", SILENT),
     ("lambda", SILENT),
-    ("lexv2-models", Manner { dates: Dates::AsSent, ..MOST }),
+    ("lexv2-models", AS_SENT),
     ("logs", Manner { api_version: Some("20140328"), ..MOST }),
     ("macie2", GATEWAY),
     ("mediaconnect", Manner { raw_labels: true, lower_labels: true, ..GATEWAY }),
@@ -166,7 +178,9 @@ static MANNERS: &[(&str, Manner)] = &[
     ("mwaa", STARRED),
     ("neptune", DATABASES),
     ("networkflowmonitor", GATEWAY),
+    ("notifications", AS_SENT),
     ("oam", GATEWAY),
+    ("omics", GATEWAY),
     ("opensearch", MOST),
     ("organizations", Manner { sensitive: Mask::Show, ..JAVA8 }),
     ("pi", JAVA8),
@@ -182,7 +196,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("redshift-serverless", JAVA8),
     ("resource-explorer-2", STARRED),
     ("resource-groups", GATEWAY),
-    ("rolesanywhere", GATEWAY),
+    ("rolesanywhere", Manner { text_queries: false, ..GATEWAY }),
     ("route53", Manner { api_version: Some("2013-04-01"), ..JAVA8 }),
     ("route53profiles", GATEWAY),
     ("route53resolver", Manner { dates: Dates::AsSent, ..MOST }),
@@ -192,18 +206,28 @@ static MANNERS: &[(&str, Manner)] = &[
     ("scheduler", MOST),
     ("secretsmanager", SILENT),
     ("securityhub", GATEWAY),
-    ("servicecatalog-appregistry", Manner { text_queries: true, ..GATEWAY }),
+    ("servicecatalog-appregistry", GATEWAY),
+    ("servicediscovery", JAVA8),
     ("sesv2", MOST),
     ("shield", Manner { api_version: Some("AWSShield_20160616"), ..MOST }),
     ("stepfunctions", JAVA8),
     ("storagegateway", Manner { api_version: Some("20130630"), ..MOST }),
     ("sts", SILENT),
     ("synthetics", GATEWAY),
+    ("verifiedpermissions", AS_SENT),
     ("waf", Manner { api_version: Some("2015-08-24"), ..MOST }),
     ("waf-regional", Manner { api_version: Some("2016-11-28"), ..MOST }),
     ("wafv2", Manner { api_version: Some("2019-04-23"), ..MOST }),
     ("wellarchitected", STARRED),
+    ("xray", MOST),
 ];
+
+impl Manner {
+    /// Whether binary members of a JSON body stand there as they were sent: where the record has the body as it was sent.
+    pub(crate) fn shows_blobs(&self) -> bool {
+        self.said == Said::Response
+    }
+}
 
 /// How a service writes the record of an operation. Of a service with a row that is what it says; of others it is told by how
 /// they speak: most REST services whose members begin with a capital on the wire show them as they were sent (19 of the 32

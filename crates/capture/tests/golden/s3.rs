@@ -43,6 +43,10 @@ pub(crate) fn request(control: Option<&str>, parameters: &Value) -> Sent {
         match (name.as_str(), value) {
             ("bucketName" | "Host" | "key", _) => {}
             ("bucketPolicy", policy) => sent.body = policy.to_string(),
+            ("accessControlList", Value::Object(grants)) => {
+                let grants = grants.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+                sent.headers.extend(grants);
+            }
             (name, Value::Object(_)) => {
                 let mut body = String::new();
                 document(name, value, &mut body);
