@@ -213,7 +213,7 @@ impl App {
             identities,
             || uuid::Uuid::new_v4().as_u128(),
         )
-        .with_s3_domains(config.s3_domains())
+        .with_s3_domains(config.s3_domains(), config.s3_own_hosts_only)
         .with_network_activity(move || network_activity.is_selected());
         let recorder = match config.organization.clone() {
             Some(organization) => recorder.with_members(move |account| organization.has(account)),

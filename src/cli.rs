@@ -159,6 +159,10 @@ pub(crate) struct ServeArgs {
     /// Name before which S3 buckets stand in the host, as in BUCKET.NAME; may be given several times
     #[arg(long, value_name = "NAME", env = "OPENTRAIL_S3_DOMAIN", value_delimiter = ',')]
     pub(crate) s3_domain: Vec<String>,
+    /// Refuse S3 calls whose host names a bucket below AWS's names or localhost, for stores that know no names but those of
+    /// --s3-domain (MinIO, Ceph, Garage, SeaweedFS)
+    #[arg(long, env = "OPENTRAIL_S3_OWN_HOSTS_ONLY", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) s3_own_hosts_only: Option<bool>,
     /// Who an access key is, for keys that nobody else tells about (JSON; docs/operate/identities.md)
     #[arg(long, value_name = "FILE", env = "OPENTRAIL_IDENTITIES")]
     pub(crate) identities: Option<PathBuf>,

@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: TrustedProxies,
     /// Names below which the hosts of S3's buckets stand, as stated.
     pub(crate) s3_domains: Vec<String>,
+    /// Whether the S3 upstream knows no other names, not even AWS's.
+    pub(crate) s3_own_hosts_only: bool,
     /// What the identity file says.
     pub(crate) identities: StatedIdentities,
     /// The organization whose management account the house's is.
@@ -185,6 +187,7 @@ struct File {
     trusted_proxy: OneOrMany,
     #[serde(default)]
     s3_domain: OneOrMany,
+    s3_own_hosts_only: Option<bool>,
     organization: Option<String>,
     #[serde(default)]
     organization_account: OneOrMany,
@@ -220,10 +223,10 @@ impl Default for OneOrMany {
 }
 
 impl Config {
-    /// The names below which the hosts of S3's buckets stand: as stated, and the host of S3's upstream.
+    /// The names below which the hosts of S3's buckets stand: as stated, and the host of S3's upstream unless only the stated count.
     pub(crate) fn s3_domains(&self) -> Vec<String> {
         let upstream = self.routes.upstream_of("s3").map(|upstream| upstream.host.clone());
-        let named = upstream.filter(|host| host.parse::<IpAddr>().is_err());
+        let named = upstream.filter(|host| !self.s3_own_hosts_only && host.parse::<IpAddr>().is_err());
         self.s3_domains.iter().cloned().chain(named).collect()
     }
 
@@ -299,6 +302,7 @@ impl Config {
             witnesses: witnesses(several(args.witness, file.witness))?,
             trusted_proxies: networks(several(args.trusted_proxy, file.trusted_proxy))?,
             s3_domains: domains(several(args.s3_domain, file.s3_domain))?,
+            s3_own_hosts_only: args.s3_own_hosts_only.or(file.s3_own_hosts_only).unwrap_or(false),
             organization: organization(
                 args.organization.or(file.organization),
                 several(args.organization_account, file.organization_account),
@@ -488,6 +492,7 @@ mod tests {
             upstream: empty(),
             trusted_proxy: empty(),
             s3_domain: empty(),
+            s3_own_hosts_only: None,
             witness: empty(),
             organization_account: empty(),
             ..ServeArgs::default()

@@ -79,3 +79,38 @@ def test_an_upstreams_own_name_and_the_stated_ones_are_told_from_buckets(house, 
             assert record["resources"][-1]["ARN"] == f"arn:aws:s3:::{bucket}"
     finally:
         stage.close()
+
+
+def test_a_bucket_that_only_the_record_would_read_from_the_host_reaches_no_store(house, everywhere):
+    """Before a store that knows no name of AWS: it would act on the bucket in the path."""
+    def play(wire, stage):
+        while (asked := wire.head()) is not None:
+            if b"X-Story" in asked:
+                stage.saw(asked)
+            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    stage = Stage(play)
+    trail = house(upstream=f"s3={stage.url}", interval="1h", flags=["--s3-own-hosts-only", "--s3-domain", "s3.house.test"]).start()
+
+    def ask(talk, host, target):
+        given = {"Host": host, "Authorization": authorization("s3"), "X-Amz-Date": amz_date(), "X-Story": "1"}
+        talk.say(head("GET", target, given))
+        return talk.response()
+
+    own = ["s3.house.test", "127.0.0.1", "other.example.test", "s3.eu-west-1.amazonaws.com"]
+    try:
+        with Talk(trail.port) as talk:
+            for host in ["other.s3.amazonaws.com", "other.s3.eu-west-1.amazonaws.com:9000", "other.localhost"]:
+                for target in ["/secret/key", "/?versioning"]:
+                    answer = ask(talk, host, target)
+                    assert (answer[0], b"<Code>NoSuchBucket</Code>" in answer[-1]) == (404, True), answer
+            assert stage.seen == []
+            for host in own:
+                assert ask(talk, host, "/secret?versioning")[0] == 200, host
+        assert len(stage.seen) == len(own)
+        for host, told in [("other.localhost", ("other", "NoSuchBucket")), *((host, ("secret", None)) for host in own)]:
+            where = lambda record: record["requestParameters"]["Host"] == host  # noqa: E731, B023
+            record = recorded(trail.client("cloudtrail"), "GetBucketVersioning", where)
+            assert (record["requestParameters"]["bucketName"], record.get("errorCode")) == told
+    finally:
+        stage.close()

@@ -179,6 +179,7 @@ pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
             service: Some(call.service),
             only_service: true,
             call: Some(call),
+            is_elsewhere: false,
             request_body: request_body(&call),
             response_body: response_body(&call),
         },
@@ -189,6 +190,7 @@ pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
                 service,
                 only_service: in_body && candidates.one().is_some(),
                 call: None,
+                is_elsewhere: false,
                 request_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
                 response_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
             }

@@ -58,10 +58,11 @@ impl Recorder {
     }
 
     /// The same recorder, that takes what stands before one of these names in a host for an S3 bucket
-    /// (`bucket.s3.example.com` for `s3.example.com`).
+    /// (`bucket.s3.example.com` for `s3.example.com`). `are_all` says that the store knows no others, not even AWS's: a bucket in
+    /// such a host is refused.
     #[must_use]
-    pub fn with_s3_domains(self, names: Vec<String>) -> Recorder {
-        Recorder { s3_domains: Domains::new(names), ..self }
+    pub fn with_s3_domains(self, names: Vec<String>, are_all: bool) -> Recorder {
+        Recorder { s3_domains: Domains::new(names, are_all), ..self }
     }
 
     /// The same recorder for a house where other accounts live, too: calls by these are theirs, and so is what they name
@@ -92,9 +93,11 @@ impl Recorder {
 
     /// Reads the head of a request: which call it is, as far as the head tells, and which bytes to keep.
     pub fn open(&self, head: &Request<'_>) -> Opened {
-        match self.s3_domains.path(head) {
+        let opened = match self.s3_domains.path(head) {
             Some(path) => crate::call::open(self.catalog, &Request { path: &path, ..*head }),
             None => crate::call::open(self.catalog, head),
-        }
+        };
+        let is_s3 = opened.service.is_some_and(|service| service.name().starts_with("s3"));
+        Opened { is_elsewhere: is_s3 && self.s3_domains.is_elsewhere(head), ..opened }
     }
 }

@@ -12,6 +12,8 @@ pub struct Opened {
     /// Whether it can be no other.
     pub(crate) only_service: bool,
     pub(crate) call: Option<Call>,
+    /// Whether its host names a bucket in a way that the store does not know.
+    pub(crate) is_elsewhere: bool,
     pub(crate) request_body: Keep,
     pub(crate) response_body: Keep,
 }

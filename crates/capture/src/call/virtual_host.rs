@@ -5,20 +5,32 @@
 
 use aws::Request;
 
-/// The names below which the hosts of buckets stand, lower case, the longest first.
+/// The names below which the hosts of buckets stand.
 #[derive(Debug, Default)]
-pub(crate) struct Domains(Vec<String>);
+pub(crate) struct Domains {
+    /// Lower case, the longest first.
+    names: Vec<String>,
+    /// Whether the store knows no others, not even AWS's.
+    are_all: bool,
+}
 
 impl Domains {
-    pub(crate) fn new(names: Vec<String>) -> Domains {
+    pub(crate) fn new(names: Vec<String>, are_all: bool) -> Domains {
         let mut names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        Domains(names)
+        Domains { names, are_all }
+    }
+
+    /// Whether the host names a bucket in a way that the store does not know: the store would act on the one in the path, and
+    /// the record name the one in the host.
+    pub(crate) fn is_elsewhere(&self, request: &Request<'_>) -> bool {
+        let below_own = || request.host().is_some_and(|host| self.bucket(host).is_some());
+        self.are_all && aws::recognise::bucket_in_host(request).is_some() && !below_own()
     }
 
     /// The path that the request would have in path style; `None` where that is the path it has.
     pub(crate) fn path(&self, request: &Request<'_>) -> Option<String> {
-        if self.0.is_empty() || !request.path.starts_with('/') {
+        if self.names.is_empty() || !request.path.starts_with('/') {
             return None;
         }
         let bucket = self.bucket(request.host()?)?;
@@ -36,7 +48,7 @@ impl Domains {
             host.get(start..).filter(|end| end.eq_ignore_ascii_case(domain))?;
             host.get(..start).and_then(|before| if before.is_empty() { Some("") } else { before.strip_suffix('.') })
         };
-        let bucket = self.0.iter().find_map(before)?;
+        let bucket = self.names.iter().find_map(before)?;
         let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         (!bucket.is_empty() && bucket.bytes().all(usual)).then_some(bucket)
     }
@@ -60,7 +72,7 @@ mod tests {
     use aws::Headers;
 
     fn path(host: &str, path: &str, service: &str) -> Option<String> {
-        let domains = Domains::new(vec!["example.com".into(), "S3.Example.com".into(), "minio".into()]);
+        let domains = Domains::new(vec!["example.com".into(), "S3.Example.com".into(), "minio".into()], false);
         let signed =
             format!("AWS4-HMAC-SHA256 Credential=A/20260115/r/{service}/aws4_request, SignedHeaders=host, Signature=0");
         let headers = [("host", host.as_bytes()), ("authorization", signed.as_bytes())];
@@ -87,6 +99,25 @@ mod tests {
             ("127.0.0.1:4780", "/b/k", None),
         ] {
             assert_eq!(path(host, asked, "s3").as_deref(), found, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_knows_no_name_of_aws_is_told_so() {
+        let elsewhere = |host: &str, are_all: bool| {
+            let headers = [("host", host.as_bytes())];
+            let request = Request { method: "GET", path: "/b/k", query: "", headers: Headers(&headers) };
+            Domains::new(vec!["s3.lan".into(), "localhost".into()], are_all).is_elsewhere(&request)
+        };
+        for host in [
+            "b.s3.amazonaws.com",
+            "b.s3.eu-west-1.amazonaws.com:9000",
+            "x-111122223333.s3-accesspoint.eu-west-1.amazonaws.com",
+        ] {
+            assert!(elsewhere(host, true) && !elsewhere(host, false), "{host}");
+        }
+        for host in ["b.s3.lan", "b.localhost:9000", "s3.lan", "127.0.0.1", "s3.eu-west-1.amazonaws.com"] {
+            assert!(!elsewhere(host, true), "{host}");
         }
     }
 

@@ -27,8 +27,22 @@ const WRITE_BYTES: usize = 64 << 10;
 /// An error that the edge answers itself.
 pub(super) struct Refusal<'a> {
     pub(super) status: u16,
+    pub(super) code: &'static str,
     pub(super) message: &'a str,
-    pub(super) failure: Failure,
+    pub(super) failure: Option<Failure>,
+}
+
+impl<'a> Refusal<'a> {
+    /// Nobody answered.
+    pub(super) fn unreachable(status: u16, message: &'a str) -> Refusal<'a> {
+        Refusal { status, code: "ServiceUnavailable", message, failure: Some(Failure::Unreachable) }
+    }
+
+    /// The host of the request names a bucket as the store does not, which would act on the one in the path.
+    pub(super) fn elsewhere() -> Refusal<'static> {
+        let message = "The host names a bucket at an endpoint that is not this one (--s3-domain NAME makes NAME one)";
+        Refusal { status: 404, code: "NoSuchBucket", message, failure: None }
+    }
 }
 
 /// Answers one of the house's own pages: never recorded.
@@ -74,11 +88,11 @@ where
     C: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let keep_alive = head.keep_alive && request_done;
-    let error = protocol_error(opened, head, refusal.status, "ServiceUnavailable", refusal.message, keep_alive);
+    let error = protocol_error(opened, head, refusal.status, refusal.code, refusal.message, keep_alive);
     let receipt = error.view(|headers| {
         let body = crate::Captured::whole(&error.body);
         let response = Some(Answered { status: refusal.status, headers, body });
-        let failure = Some(refusal.failure);
+        let failure = refusal.failure;
         worker.recording.record(&Passed { peer, head, opened, request_body: &request_body, response, failure })
     });
     if worker.recording.settle(receipt).await.is_err() {

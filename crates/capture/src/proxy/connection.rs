@@ -108,13 +108,17 @@ where
             Destination::Own => answer::own(&mut client, &mut inbound, &head, peer, worker).await,
             _ if !worker.recording.may_act() => answer::not_durable(&mut client, &head, &opened).await,
             Destination::Local => answer::local(&mut client, &mut inbound, &head, opened, peer, worker).await,
+            Destination::Upstream(_) if opened.is_elsewhere => {
+                let taken = take_in(&mut client, &mut inbound, &head, opened.request_body()).await;
+                answer::refuse(&mut client, &head, &opened, peer, worker, taken, Refusal::elsewhere()).await
+            }
             Destination::Upstream(index) => match worker.pools.get(index) {
                 Some(pool) => forward(&mut client, &mut inbound, &head, &opened, peer, worker, pool).await,
                 None => Next::Abort,
             },
             Destination::Nobody => {
                 let taken = take_in(&mut client, &mut inbound, &head, opened.request_body()).await;
-                let refusal = Refusal { status: 503, message: NOBODY, failure: Failure::Unreachable };
+                let refusal = Refusal::unreachable(503, NOBODY);
                 answer::refuse(&mut client, &head, &opened, peer, worker, taken, refusal).await
             }
         };
@@ -167,7 +171,7 @@ where
                     tracing::warn!(upstream = %pool.upstream(), %error, "upstream cannot be reached");
                     let taken = take_in(client, inbound, head, opened.request_body()).await;
                     let message = format!("OpenTrail could not reach the upstream {}", pool.upstream());
-                    let refusal = Refusal { status: 503, message: &message, failure: Failure::Unreachable };
+                    let refusal = Refusal::unreachable(503, &message);
                     return answer::refuse(client, head, opened, peer, worker, taken, refusal).await;
                 }
             },
@@ -197,7 +201,7 @@ where
                 let taken = (std::mem::take(&mut relay.request_body), relay.request_done());
                 drop(relay);
                 let message = format!("The upstream {} closed the connection without an answer", pool.upstream());
-                let refusal = Refusal { status: 502, message: &message, failure: Failure::Unreachable };
+                let refusal = Refusal::unreachable(502, &message);
                 return answer::refuse(client, head, opened, peer, worker, taken, refusal).await;
             }
             Ended::CutShort { reset } => {
