@@ -68,7 +68,7 @@ impl Renderer {
         let mask = self.rows.mask(member.name(), within, member.is_sensitive(), self.manner.sensitive);
         let mask = mask.filter(|mask| *mask != Mask::Text(crate::render::redact::HIDDEN) || !is_empty(node));
         let is_blob = mask.is_none() && member.shape().kind() == Kind::Blob;
-        let as_text = self.manner.shows_blobs() && member.location() == Location::Body;
+        let as_text = self.manner.blobs && member.location() == Location::Body;
         if mask == Some(Mask::Drop) || (is_blob && !(as_text && matches!(node.value(), Value::Text(_)))) {
             return;
         }

@@ -135,7 +135,7 @@ fn the_owner_of_a_bucket_hears_of_others_and_they_do_not_hear_who_that_is() {
 fn only_the_requester_reads_the_addresses_of_those_who_are_granted_something() {
     let acl = "<AccessControlPolicy><AccessControlList><Grant><Grantee><EmailAddress>b@example.com</EmailAddress></Grantee>\
                <Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>";
-    let put = Scene::unsigned("PUT", "/audit?acl")
+    let put = Scene::unsigned("PUT", "/audit?acl&x-amz-grant-read-acp=emailAddress%3Dc%40example.com")
         .by(BOB, "s3")
         .header("x-amz-grant-read", "emailAddress=\"a@example.com\"")
         .header("x-amz-grant-write", "id=\"1\"")
@@ -145,6 +145,7 @@ fn only_the_requester_reads_the_addresses_of_those_who_are_granted_something() {
     let email = "/requestParameters/AccessControlPolicy/AccessControlList/Grant/Grantee/EmailAddress";
     assert_eq!(at(caller, email), "b@example.com");
     assert!(at(caller, "/requestParameters/accessControlList/x-amz-grant-read").to_string().contains("a@example.com"));
+    assert_eq!(at(caller, "/requestParameters/x-amz-grant-read-acp"), "emailAddress=c@example.com");
     assert_eq!(at(owner, email), "HIDDEN_DUE_TO_SECURITY_REASONS");
     assert!(!owner.to_string().contains("@example.com"), "{owner}");
     assert_eq!(at(owner, "/requestParameters/accessControlList/x-amz-grant-write"), "id=\"1\"");

@@ -707,7 +707,7 @@ fn query_parameters_are_told_as_their_service_tells_values() {
 }
 
 #[test]
-fn a_body_that_is_told_as_it_was_sent_has_its_binary_members() {
+fn a_program_that_is_told_as_it_was_sent_is_told_whole() {
     let body = r#"{"Name":"c","Code":{"Handler":"h","ZipFile":"UEsDBAo="}}"#;
     let record = Scene::signed("POST", "/canary", "synthetics").body(body).record(&recorder());
     assert_eq!(at(&record, "/requestParameters/Code/ZipFile"), "UEsDBAo=");

@@ -67,6 +67,20 @@ pub(crate) enum Grantees {
     Hidden,
 }
 
+impl Grantees {
+    /// What a header or parameter that grants something says in the record.
+    fn told(self, value: &str) -> &str {
+        let has_address = || value.to_ascii_lowercase().contains("emailaddress");
+        if self == Grantees::Hidden && has_address() { HIDDEN } else { value }
+    }
+}
+
+/// Whether a header or parameter grants something.
+fn is_grant(name: &str) -> bool {
+    const START: &str = "x-amz-grant-";
+    name.get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START))
+}
+
 /// Writes the members of `requestParameters`.
 pub(crate) fn request(
     call: &Call,
@@ -89,7 +103,7 @@ pub(crate) fn request(
         out.text_member("Host", host);
     }
     let document = document(call, body);
-    queries(request, document.unwrap_or_default(), out);
+    queries(request, document.unwrap_or_default(), grantees, out);
     if let Some(input) = call.operation.input() {
         headers(&request.headers, input, grantees, out);
     }
@@ -132,7 +146,7 @@ pub(crate) fn key(address: &Address<'_>, request: &Request<'_>, version: Option<
 
 /// Every parameter under its own name as text, but what proves the caller, and what would stand beside something that
 /// carries more weight under the same name.
-fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
+fn queries(request: &Request<'_>, document: &str, grantees: Grantees, out: &mut Json) {
     const UNSHOWN: [&str; 6] =
         ["x-amz-credential", "x-amz-mfa", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
     let unshown =
@@ -145,7 +159,7 @@ fn queries(request: &Request<'_>, document: &str, out: &mut Json) {
         if unshown(&name) || repeated || outweighed {
             continue;
         }
-        out.foreign_member(&name, &value);
+        out.foreign_member(&name, if is_grant(&name) { grantees.told(&value) } else { &value });
     }
 }
 
@@ -170,7 +184,7 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
             && !is_customers_key(name);
         if let Some(value) = headers.get_bytes(name).map(String::from_utf8_lossy).filter(|_| shown) {
             let name = name.to_ascii_lowercase();
-            if name.starts_with("x-amz-grant-") {
+            if is_grant(&name) {
                 grants.push((name, value));
             } else {
                 out.text_member(&name, &value);
@@ -183,8 +197,7 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
     out.key(GRANTS);
     out.open_object();
     for (name, value) in grants {
-        let addressed = grantees == Grantees::Hidden && value.to_ascii_lowercase().contains("emailaddress");
-        out.text_member(&name, if addressed { HIDDEN } else { &value });
+        out.text_member(&name, grantees.told(&value));
     }
     out.close_object();
 }

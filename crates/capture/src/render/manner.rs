@@ -51,6 +51,8 @@ pub(crate) struct Manner {
     pub(crate) raw_labels: bool,
     /// Whether query parameters stay text, whatever the model says.
     pub(crate) text_queries: bool,
+    /// Whether binary members of a JSON body stand there as they were sent: programs, where others hold what was said to somebody.
+    pub(crate) blobs: bool,
     /// Whether a result of one structure stands without the name of that structure.
     pub(crate) unwraps: bool,
     /// `apiVersion`, for the few services that write it (§1), of calls that they did not refuse.
@@ -68,6 +70,7 @@ const MOST: Manner = Manner {
     lower_labels: false,
     raw_labels: false,
     text_queries: false,
+    blobs: false,
     unwraps: false,
     api_version: None,
 };
@@ -180,7 +183,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("networkflowmonitor", GATEWAY),
     ("notifications", AS_SENT),
     ("oam", GATEWAY),
-    ("omics", GATEWAY),
+    ("omics", Manner { blobs: true, ..GATEWAY }),
     ("opensearch", MOST),
     ("organizations", Manner { sensitive: Mask::Show, ..JAVA8 }),
     ("pi", JAVA8),
@@ -213,7 +216,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("stepfunctions", JAVA8),
     ("storagegateway", Manner { api_version: Some("20130630"), ..MOST }),
     ("sts", SILENT),
-    ("synthetics", GATEWAY),
+    ("synthetics", Manner { blobs: true, ..GATEWAY }),
     ("verifiedpermissions", AS_SENT),
     ("waf", Manner { api_version: Some("2015-08-24"), ..MOST }),
     ("waf-regional", Manner { api_version: Some("2016-11-28"), ..MOST }),
@@ -221,13 +224,6 @@ static MANNERS: &[(&str, Manner)] = &[
     ("wellarchitected", STARRED),
     ("xray", MOST),
 ];
-
-impl Manner {
-    /// Whether binary members of a JSON body stand there as they were sent: where the record has the body as it was sent.
-    pub(crate) fn shows_blobs(&self) -> bool {
-        self.said == Said::Response
-    }
-}
 
 /// How a service writes the record of an operation. Of a service with a row that is what it says; of others it is told by how
 /// they speak: most REST services whose members begin with a capital on the wire show them as they were sent (19 of the 32
