@@ -35,7 +35,11 @@ pub fn sha256(data: &[u8]) -> Hash {
 
 /// SHA-256 of each message, in their order.
 pub(crate) fn sha256_of_each(messages: &[&[u8]]) -> Vec<Hash> {
-    let Some(lanes) = Lanes::detect() else {
+    each(Lanes::detect(), messages)
+}
+
+fn each(lanes: Option<Lanes>, messages: &[&[u8]]) -> Vec<Hash> {
+    let Some(lanes) = lanes else {
         return messages.iter().map(|message| sha256(message)).collect();
     };
     let mut hashes = vec![Hash::default(); messages.len()];
@@ -66,7 +70,11 @@ pub(crate) struct Begun {
 impl Parted {
     /// Nothing has come yet.
     pub(crate) fn new() -> Parted {
-        match Lanes::detect() {
+        Parted::with(Lanes::detect())
+    }
+
+    fn with(lanes: Option<Lanes>) -> Parted {
+        match lanes {
             Some(lanes) => Parted::Lanes(lanes, Begun { state: FIRST, rest: Vec::new(), length: 0 }),
             None => Parted::Library(Context::new(&SHA256)),
         }
@@ -252,21 +260,25 @@ mod tests {
         ) {
             let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
             let expected: Vec<Hash> = messages.iter().map(|message| sha256(message)).collect();
-            prop_assert_eq!(sha256_of_each(&messages), expected);
+            for lanes in [Lanes::detect(), None] {
+                prop_assert_eq!(&each(lanes, &messages), &expected);
+            }
         }
 
         #[test]
         fn a_message_in_parts_has_the_hash_of_the_whole(
             parts in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..500), 0usize..6), 0..8),
         ) {
-            let mut hash = Parted::new();
-            for (part, messages) in &parts {
-                let inside: Vec<&[u8]> = (1..=*messages).filter_map(|cut| part.get(part.len() / cut..)).collect();
-                let expected: Vec<Hash> = inside.iter().map(|message| sha256(message)).collect();
-                prop_assert_eq!(hash.update(part, inside.into_iter()), expected);
-            }
             let whole: Vec<u8> = parts.iter().flat_map(|(part, _)| part.clone()).collect();
-            prop_assert_eq!(hash.finish(), sha256(&whole));
+            for lanes in [Lanes::detect(), None] {
+                let mut hash = Parted::with(lanes);
+                for (part, messages) in &parts {
+                    let inside: Vec<&[u8]> = (1..=*messages).filter_map(|cut| part.get(part.len() / cut..)).collect();
+                    let expected: Vec<Hash> = inside.iter().map(|message| sha256(message)).collect();
+                    prop_assert_eq!(hash.update(part, inside.into_iter()), expected);
+                }
+                prop_assert_eq!(hash.finish(), sha256(&whole));
+            }
         }
     }
 
