@@ -230,6 +230,7 @@ fn request_of<'a>(head: &'a Parts, headers: &'a [(&'a str, &'a [u8])]) -> aws::R
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: aws::Headers(headers),
+        path_style: false,
     }
 }
 

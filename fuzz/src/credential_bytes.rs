@@ -12,7 +12,8 @@ pub fn credentials(input: &[u8]) {
     let form = form.get(1..).unwrap_or_default();
     let authorization = [("authorization", line), ("x-amz-security-token", form)];
     let content_type = [("content-type", line)];
-    let request = |query, headers| Request { method: "GET", path: "/b/k", query, headers: Headers(headers) };
+    let request =
+        |query, headers| Request { method: "GET", path: "/b/k", query, headers: Headers(headers), path_style: false };
     match place % 3 {
         0 => {
             let request = request("", &authorization);

@@ -66,7 +66,7 @@ fn main() {
         println!("recognise {:<22}{:>7.0?}", format!("{}:{operation}", service.name()), time_call(&catalog, &call));
     }
     let headers = calls[0].headers();
-    let request = Request { method: "GET", path: "/", query: "", headers: Headers(&headers) };
+    let request = Request { method: "GET", path: "/", query: "", headers: Headers(&headers), path_style: false };
     let rounds = 10_000;
     let (_, time) = timed(|| (0..rounds).filter(|_| credential(black_box(&request)).is_some()).count());
     println!("read a credential           {:>10.0?}", time / rounds);

@@ -364,7 +364,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn check<'a>(query: &'a str, headers: &'a [(&'a str, &'a [u8])]) -> Option<Credential<'a>> {
-        credential(&Request { method: "GET", path: "/", query, headers: Headers(headers) })
+        credential(&Request { method: "GET", path: "/", query, headers: Headers(headers), path_style: false })
     }
 
     #[test]
@@ -417,7 +417,8 @@ mod tests {
     #[test]
     fn a_form_names_its_signer_in_fields_before_the_file() {
         let headers: [(&str, &[u8]); 1] = [("content-type", b"multipart/form-data; boundary=b1")];
-        let request = Request { method: "POST", path: "/bucket", query: "", headers: Headers(&headers) };
+        let request =
+            Request { method: "POST", path: "/bucket", query: "", headers: Headers(&headers), path_style: false };
         let form = |fields: &[(&str, &str)]| {
             let mut body = Vec::new();
             for (name, value) in fields {

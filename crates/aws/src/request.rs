@@ -13,6 +13,9 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// All header lines in their order.
     pub headers: Headers<'a>,
+    /// Whether the bucket of a call on S3 stands in the path, whatever the host looks like: for somebody who knows the host better and has
+    /// put it there.
+    pub path_style: bool,
 }
 
 impl<'a> Request<'a> {
@@ -130,7 +133,13 @@ mod tests {
 
     #[test]
     fn a_parameter_is_known_however_its_name_is_encoded() {
-        let request = Request { method: "PUT", path: "/b", query: "%70olicy&x-i%64=A%20B", headers: Headers(&[]) };
+        let request = Request {
+            method: "PUT",
+            path: "/b",
+            query: "%70olicy&x-i%64=A%20B",
+            headers: Headers(&[]),
+            path_style: false,
+        };
         assert!(request.has_query("policy") && !request.has_query("olicy"));
         assert_eq!(request.query_value("x-id"), Some("A%20B"));
     }

@@ -12,7 +12,7 @@ fn find(line: &str, headers: &[(&str, &str)], body: &str) -> Option<Found> {
     let (method, target) = line.split_once(' ').expect("METHOD /path?query");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let request = Request { method, path, query, headers: Headers(&headers) };
+    let request = Request { method, path, query, headers: Headers(&headers), path_style: false };
     let found = recognise::operation(Catalog::embedded(), &request, body.as_bytes())?;
     let name = format!("{}:{}", found.operation.service().name(), found.operation.name());
     Some(Found { name, protocol: found.protocol })
@@ -73,7 +73,7 @@ fn unsigned_calls_to_sts_are_known_by_their_form() {
     assert_eq!(find("POST /", &[FORM], body).expect("recognised").name, "sts:AssumeRoleWithWebIdentity");
     // The head alone is enough to send it on.
     let headers: [(&str, &[u8]); 1] = [(FORM.0, FORM.1.as_bytes())];
-    let request = Request { method: "POST", path: "/", query: "", headers: Headers(&headers) };
+    let request = Request { method: "POST", path: "/", query: "", headers: Headers(&headers), path_style: false };
     let catalog = Catalog::embedded();
     let id = recognise::service(catalog, &request).one().expect("one service");
     assert_eq!(catalog.info(id).map(|info| info.name()), Some("sts"));
@@ -134,7 +134,7 @@ fn labels_are_cut_out_of_the_path_as_they_were_sent() {
     let (name, value) = scope("lambda");
     let headers = [(name, value.as_bytes())];
     let path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Ar%3A1%3Afunction%3Af/invocations";
-    let request = Request { method: "POST", path, query: "", headers: Headers(&headers) };
+    let request = Request { method: "POST", path, query: "", headers: Headers(&headers), path_style: false };
     let found = recognise::operation(Catalog::embedded(), &request, &[]).expect("recognised");
     assert_eq!(found.operation.name(), "Invoke");
     let labels = uri_labels(found.operation, &request);
@@ -146,7 +146,8 @@ fn greedy_labels_stop_before_the_literal_behind_them() {
     let (name, value) = scope("workspaces-web");
     let headers = [(name, value.as_bytes())];
     let path = "/portals/arn:aws:workspaces-web:r:1:portal/u/browserSettings";
-    let request = Request { method: "PUT", path, query: "browserSettingsArn=x", headers: Headers(&headers) };
+    let request =
+        Request { method: "PUT", path, query: "browserSettingsArn=x", headers: Headers(&headers), path_style: false };
     let found = recognise::operation(Catalog::embedded(), &request, &[]).expect("recognised");
     assert_eq!(found.operation.name(), "AssociateBrowserSettings");
     let labels = uri_labels(found.operation, &request);

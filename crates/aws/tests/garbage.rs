@@ -40,7 +40,7 @@ proptest! {
     ) {
         let mut headers: Vec<(&str, &[u8])> = NAMES.iter().copied().zip(values.iter().map(String::as_bytes)).collect();
         headers.push(("authorization", signature.as_bytes()));
-        let request = Request { method: &method, path: &path, query: &query, headers: Headers(&headers) };
+        let request = Request { method: &method, path: &path, query: &query, headers: Headers(&headers), path_style: false };
         let catalog = Catalog::embedded();
         let _ = recognise::service(catalog, &request);
         for form in [body.as_slice(), query.as_bytes()] {

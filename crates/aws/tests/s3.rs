@@ -9,7 +9,7 @@ const SIGNATURE: &[u8] =
 fn name(line: &str, headers: &[(&str, &[u8])]) -> String {
     let (method, target) = line.split_once(' ').expect("METHOD /path?query");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let request = Request { method, path, query, headers: Headers(headers) };
+    let request = Request { method, path, query, headers: Headers(headers), path_style: false };
     let found = recognise::operation(Catalog::embedded(), &request, &[]);
     let Some(found) = found else { return "nothing".to_owned() };
     let labels: Vec<String> =

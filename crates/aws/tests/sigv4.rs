@@ -21,7 +21,7 @@ fn signature_of(case: &Case<'_>, secret: &str, timestamp: &str, region: &str, se
     let (method, target) = case.line.split_once(' ').expect("METHOD /path?query");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers: Vec<(&str, &[u8])> = case.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let request = Request { method, path, query, headers: Headers(&headers) };
+    let request = Request { method, path, query, headers: Headers(&headers), path_style: false };
     let how = Canonical {
         signed_headers: case.signed,
         payload_hash: case.payload,
@@ -122,7 +122,7 @@ fn the_presigned_example_of_the_s3_reference_passes() {
     let found = signature_of(&case, S3_SECRET, "20130524T000000Z", "us-east-1", "s3");
 
     let query = line.split_once('?').expect("a query").1;
-    let request = Request { method: "GET", path: "/test.txt", query, headers: Headers(&[]) };
+    let request = Request { method: "GET", path: "/test.txt", query, headers: Headers(&[]), path_style: false };
     assert_eq!(found, credential(&request).expect("signed").signature);
 }
 

@@ -36,7 +36,7 @@ impl Recorder {
     pub fn record(&self, opened: &Opened, exchange: &Exchange<'_>) -> Verdict {
         match self.s3_domains.path(&exchange.request) {
             Some(path) => {
-                let request = Request { path: &path, ..exchange.request };
+                let request = Request { path: &path, path_style: true, ..exchange.request };
                 records(self, opened, &Exchange { request, ..*exchange })
             }
             None => records(self, opened, exchange),

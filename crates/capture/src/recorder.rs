@@ -94,7 +94,7 @@ impl Recorder {
     /// Reads the head of a request: which call it is, as far as the head tells, and which bytes to keep.
     pub fn open(&self, head: &Request<'_>) -> Opened {
         let opened = match self.s3_domains.path(head) {
-            Some(path) => crate::call::open(self.catalog, &Request { path: &path, ..*head }),
+            Some(path) => crate::call::open(self.catalog, &Request { path: &path, path_style: true, ..*head }),
             None => crate::call::open(self.catalog, head),
         };
         let is_s3 = opened.service.is_some_and(|service| service.name().starts_with("s3"));

@@ -69,7 +69,8 @@ impl Renderer {
         let mask = mask.filter(|mask| *mask != Mask::Text(crate::render::redact::HIDDEN) || !is_empty(node));
         let is_blob = mask.is_none() && member.shape().kind() == Kind::Blob;
         let as_text = self.manner.blobs && member.location() == Location::Body;
-        if mask == Some(Mask::Drop) || (is_blob && !(as_text && matches!(node.value(), Value::Text(_)))) {
+        let is_shown = || as_text && node.text().is_some_and(|text| text.len() <= LONG_BLOB);
+        if mask == Some(Mask::Drop) || (is_blob && !is_shown()) {
             return;
         }
         self.key(member, out);
@@ -223,6 +224,9 @@ impl Renderer {
         verbatim(node, depth, out);
     }
 }
+
+/// Binary members are shown up to this size, bytes of base64: what else a call says has room beside them.
+const LONG_BLOB: usize = 64 << 10;
 
 /// Whether there is nothing to hide: most services show what is empty as it is.
 fn is_empty(node: NodeRef<'_, '_>) -> bool {

@@ -134,7 +134,8 @@ fn the_owner_of_a_bucket_hears_of_others_and_they_do_not_hear_who_that_is() {
 #[test]
 fn only_the_requester_reads_the_addresses_of_those_who_are_granted_something() {
     let acl = "<AccessControlPolicy><AccessControlList><Grant><Grantee><EmailAddress>b@example.com</EmailAddress></Grantee>\
-               <Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>";
+               <Permission>READ</Permission></Grant></AccessControlList>\
+               <Owner xmlns:x=\"u\"><x:EmailAddress>d@example.com</x:EmailAddress></Owner></AccessControlPolicy>";
     let put = Scene::unsigned("PUT", "/audit?acl&x-amz-grant-read-acp=emailAddress%3Dc%40example.com")
         .by(BOB, "s3")
         .header("x-amz-grant-read", "emailAddress=\"a@example.com\"")

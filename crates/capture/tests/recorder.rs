@@ -423,6 +423,7 @@ fn only_needed_bytes_are_kept() {
             path: &scene.path,
             query: &scene.query,
             headers: aws::Headers(&headers),
+            path_style: false,
         };
         let opened = recorder.open(&request);
         (opened.request_body(), opened.response_body(200), opened.response_body(404))

@@ -57,6 +57,11 @@ fn secrets_of_many_services_leave_no_trace() {
         Scene::signed("POST", "/2015-03-31/functions", "lambda").body(r#"{"FunctionName":"f","Role":"r","Code":{"ZipFile":"PLANTED"}}"#),
         Scene::json("kms", "TrentService.CreateGrant", r#"{"KeyId":"k","GranteePrincipal":"p","Operations":["Decrypt"]}"#).answer(200, r#"{"GrantId":"g","GrantToken":"PLANTED"}"#),
         Scene::json("codebuild", "CodeBuild_20161006.StartBuild", r#"{"projectName":"p","encryptionKeyOverride":"PLANTED","environmentVariablesOverride":[{"name":"n","value":"PLANTED"}]}"#),
+        Scene::json("ssm", "AmazonSSM.GetDeployablePatchSnapshotForInstance", r#"{"InstanceId":"i","SnapshotId":"s"}"#).answer(200, r#"{"SnapshotDownloadUrl":"https://b/?X-Amz-Signature=PLANTED"}"#),
+        Scene::json("config", "StarlingDoveService.SelectResourceConfig", r#"{"Expression":"SELECT a"}"#).answer(200, r#"{"Results":["PLANTED"]}"#),
+        Scene::json("logs", "Logs_20140328.TestMetricFilter", r#"{"filterPattern":"[a]"}"#).answer(200, r#"{"matches":[{"eventNumber":1,"eventMessage":"PLANTED"}]}"#),
+        Scene::signed("POST", "/backend/a/details", "amplifybackend").body(r#"{"backendEnvironmentName":"e"}"#).answer(200, r#"{"amplifyMetaConfig":"PLANTED"}"#),
+        Scene::signed("GET", "/v1/subscribers/s", "securitylake").answer(200, r#"{"subscriber":{"subscriberIdentity":{"externalId":"PLANTED"}}}"#),
         Scene::json("network-firewall", "NetworkFirewall_20201112.CreateFirewall", r#"{"FirewallName":"f","Description":"PLANTED"}"#),
         Scene::signed("PUT", "/bucket?versioning", "s3").header("x-amz-mfa", "PLANTED").body("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
         Scene::signed("PUT", "/bucket/key?X-Amz-Server-Side-Encryption-Customer-Key=PLANTED", "s3"),
@@ -680,6 +685,45 @@ fn a_document_of_s3_stands_under_its_name_and_grants_in_one_member() {
     let shown =
         (at(&record, "/requestParameters/accessControlList"), at(&record, "/requestParameters/x-amz-storage-class"));
     assert_eq!(shown, (&json!({"x-amz-grant-full-control": "id=\"1\""}), &json!("GLACIER")));
+}
+
+#[test]
+fn a_long_document_hides_no_object() {
+    let part = |number: usize| format!("<Part><ETag>a</ETag><PartNumber>{number}</PartNumber></Part>");
+    let parts = (1..5000).map(part).collect::<String>();
+    let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    for body in [&body, &body[..body.len() - 9]] {
+        let record = Scene::signed("POST", "/bucket/key?uploadId=u", "s3").body(body).record(&recorder());
+        let shown =
+            ["bucketName", "key", "uploadId"].map(|name| at(&record, &format!("/requestParameters/{name}")).clone());
+        assert_eq!(shown, ["bucket", "key", "u"]);
+    }
+    let program = "A".repeat(200_000);
+    let canary = format!(r#"{{"Name":"c","Code":{{"ZipFile":"{program}"}}}}"#);
+    let record = Scene::signed("POST", "/canary", "synthetics").body(&canary).record(&recorder());
+    assert_eq!(at(&record, "/requestParameters"), &json!({"Name": "c", "Code": {}}));
+}
+
+#[test]
+fn a_stated_name_says_more_of_a_host_than_the_rules_of_aws() {
+    let names = ["minio.localhost", "s3.eu-west-1.amazonaws.com"].map(str::to_owned).to_vec();
+    let recorder = recorder().with_s3_domains(names, false);
+    for (method, host, path, name, bucket, key) in [
+        ("DELETE", "b.minio.localhost:9000", "/", "DeleteBucket", "b", None),
+        ("GET", "b.minio.localhost", "/k", "GetObject", "b", Some("k")),
+        ("GET", "minio.localhost", "/b/k", "GetObject", "b", Some("k")),
+        ("DELETE", "b.s3.eu-west-1.amazonaws.com", "/", "DeleteBucket", "b", None),
+        ("GET", "b.s3.eu-west-2.amazonaws.com", "/k", "GetObject", "b", Some("k")),
+    ] {
+        let record = Scene::signed(method, path, "s3").header("host", host).record(&recorder);
+        let told = (
+            at(&record, "/eventName"),
+            at(&record, "/requestParameters/bucketName"),
+            at(&record, "/requestParameters/Host"),
+        );
+        assert_eq!(told, (&json!(name), &json!(bucket), &json!(host)), "{host} {path}");
+        assert_eq!(record.pointer("/requestParameters/key").and_then(Value::as_str), key, "{host} {path}");
+    }
 }
 
 #[test]

@@ -119,7 +119,7 @@ mod tests {
 
     fn check(host: &str, expected: &[&str]) {
         let headers = [("host", host.as_bytes())];
-        let request = Request { method: "GET", path: "/", query: "", headers: Headers(&headers) };
+        let request = Request { method: "GET", path: "/", query: "", headers: Headers(&headers), path_style: false };
         let catalog = Catalog::embedded();
         let ids = services(catalog, &request);
         let found: Vec<_> = ids.iter().filter_map(|id| catalog.info(*id)).map(ServiceInfo::name).collect();
@@ -144,7 +144,8 @@ mod tests {
     fn hosts_name_their_region() {
         let named = |host: &str| {
             let headers = [("host", host.as_bytes())];
-            let request = Request { method: "GET", path: "/", query: "", headers: Headers(&headers) };
+            let request =
+                Request { method: "GET", path: "/", query: "", headers: Headers(&headers), path_style: false };
             region(&request).map(str::to_owned)
         };
         for (host, expected) in [

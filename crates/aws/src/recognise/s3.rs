@@ -27,6 +27,9 @@ pub(crate) fn address<'r>(request: &Request<'r>) -> Address<'r> {
 /// The bucket (or access point) of a virtual-hosted request: what stands before S3's own name in the host, or before
 /// `localhost`. Other hosts are taken for path style: nothing in the request tells a bucket from a part of their name.
 pub fn bucket_in_host<'r>(request: &Request<'r>) -> Option<&'r str> {
+    if request.path_style {
+        return None;
+    }
     let stem = host::stem(request);
     let name = host::name(request);
     if !stem.is_empty() && name.strip_suffix(".localhost") == Some(stem) {
@@ -136,7 +139,7 @@ mod tests {
 
     fn check(host: &str, path: &str, bucket: Option<&str>, key: Option<&str>) {
         let headers = [("host", host.as_bytes())];
-        let request = Request { method: "GET", path, query: "", headers: Headers(&headers) };
+        let request = Request { method: "GET", path, query: "", headers: Headers(&headers), path_style: false };
         assert_eq!(address(&request), Address { bucket, key }, "{host} {path}");
     }
 

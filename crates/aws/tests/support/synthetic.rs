@@ -107,7 +107,13 @@ impl Synthetic {
     }
 
     pub(crate) fn request<'a>(&'a self, headers: &'a [(&'a str, &'a [u8])]) -> Request<'a> {
-        Request { method: &self.method, path: &self.path, query: &self.query, headers: Headers(headers) }
+        Request {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: Headers(headers),
+            path_style: false,
+        }
     }
 }
 

@@ -347,7 +347,7 @@ fn entries(
         let arn = match row.service {
             "lambda" => function_arn(place, value),
             // Those of AWS belong to no account.
-            "ssm" if row.arn == DOCUMENT && value.starts_with("AWS-") => {
+            "ssm" if row.arn == DOCUMENT && OF_AWS.iter().any(|start| value.starts_with(start)) => {
                 filled(DOCUMENT, Place { account: "", ..place }, &[(name, value)])
             }
             _ if value.starts_with("arn:") => value.to_owned(),
@@ -362,6 +362,9 @@ fn entries(
     }
 }
 
+/// How the names of AWS's own documents begin, as far as no other may begin so and Quick Setup makes none.
+const OF_AWS: [&str; 6] =
+    ["AWS-", "AWSConfigRemediation-", "AWSEC2-", "AWSSupport-", "AmazonCloudWatch-", "AmazonInspector-"];
 const DOCUMENT: &str = "arn:aws:ssm:{region}:{account}:document/{Name}";
 
 const FUNCTION: &str = "arn:aws:lambda:{region}:{account}:function:{FunctionName}";
@@ -559,8 +562,10 @@ fn repositories(place: Place<'_>, body: Option<NodeRef<'_, '_>>, response: Optio
         let request = response.and_then(|response| response.child("pullRequest"));
         names.extend(listed(request, "pullRequestTargets").filter_map(name));
     }
-    names.dedup();
-    for name in names.iter().filter(|name| !name.is_empty()).take(MAX_ENTRIES) {
+    for (at, name) in names.iter().enumerate().take(MAX_ENTRIES) {
+        if name.is_empty() || names.iter().take(at).any(|before| before == name) {
+            continue;
+        }
         let pattern = "arn:aws:codecommit:{region}:{account}:{repositoryName}";
         owned("AWS::CodeCommit::Repository", &filled(pattern, place, &[("repositoryName", name)]), place, out);
     }

@@ -4,6 +4,7 @@
 //! part of any other name, so these are stated: `--s3-domain`, and the host of S3's upstream.
 
 use aws::Request;
+use std::borrow::Cow;
 
 /// The names below which the hosts of buckets stand.
 #[derive(Debug, Default)]
@@ -17,27 +18,37 @@ pub(crate) struct Domains {
 impl Domains {
     pub(crate) fn new(names: Vec<String>, are_all: bool) -> Domains {
         let mut names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        // S3 itself, and no bucket of `localhost`.
+        if names.iter().any(|name| name == "localhost") {
+            names.push("s3.localhost".to_owned());
+        }
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         Domains { names, are_all }
     }
 
     /// Whether the host names a bucket in a way that the store does not know: the store would act on the one in the path, and
-    /// the record name the one in the host.
+    /// the record name the one in the host. Some stores compare names byte by byte.
     pub(crate) fn is_elsewhere(&self, request: &Request<'_>) -> bool {
-        let below_own = || request.host().is_some_and(|host| self.bucket(host).is_some());
-        self.are_all && aws::recognise::bucket_in_host(request).is_some() && !below_own()
+        let is_told = |host: &str| match self.bucket(host) {
+            Some(_) => !host.bytes().any(|byte| byte.is_ascii_uppercase()),
+            None => aws::recognise::bucket_in_host(request).is_none(),
+        };
+        self.are_all && request.host().is_some_and(|host| !is_told(host))
     }
 
-    /// The path that the request would have in path style; `None` where that is the path it has.
-    pub(crate) fn path(&self, request: &Request<'_>) -> Option<String> {
+    /// The path that the request has in path style, where a name says more of its host than AWS's rules do.
+    pub(crate) fn path<'r>(&self, request: &Request<'r>) -> Option<Cow<'r, str>> {
         if self.names.is_empty() || !request.path.starts_with('/') {
             return None;
         }
-        let bucket = self.bucket(request.host()?)?;
-        is_for_s3(request).then(|| format!("/{bucket}{}", if request.path == "/" { "" } else { request.path }))
+        let bucket = self.bucket(request.host()?).filter(|_| is_for_s3(request))?;
+        if bucket.is_empty() {
+            return aws::recognise::bucket_in_host(request).map(|_| Cow::Borrowed(request.path));
+        }
+        Some(Cow::Owned(format!("/{bucket}{}", if request.path == "/" { "" } else { request.path })))
     }
 
-    /// What stands before one of the names, with or without a port behind it. A name itself is S3's own.
+    /// What stands before one of the names, with or without a port behind it; nothing where it is S3's own.
     fn bucket<'h>(&self, host: &'h str) -> Option<&'h str> {
         let host = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -46,11 +57,11 @@ impl Domains {
         let before = |domain: &String| {
             let start = host.len().checked_sub(domain.len())?;
             host.get(start..).filter(|end| end.eq_ignore_ascii_case(domain))?;
-            host.get(..start).and_then(|before| if before.is_empty() { Some("") } else { before.strip_suffix('.') })
+            let before = host.get(..start)?;
+            if before.is_empty() { Some("") } else { before.strip_suffix('.').filter(|bucket| !bucket.is_empty()) }
         };
-        let bucket = self.names.iter().find_map(before)?;
         let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        (!bucket.is_empty() && bucket.bytes().all(usual)).then_some(bucket)
+        self.names.iter().find_map(before).filter(|bucket| bucket.bytes().all(usual))
     }
 }
 
@@ -72,12 +83,18 @@ mod tests {
     use aws::Headers;
 
     fn path(host: &str, path: &str, service: &str) -> Option<String> {
-        let domains = Domains::new(vec!["example.com".into(), "S3.Example.com".into(), "minio".into()], false);
+        let domains = Domains::new(
+            ["example.com", "S3.Example.com", "minio", "lan.localhost", "s3.eu-west-1.amazonaws.com"]
+                .map(Into::into)
+                .into(),
+            false,
+        );
         let signed =
             format!("AWS4-HMAC-SHA256 Credential=A/20260115/r/{service}/aws4_request, SignedHeaders=host, Signature=0");
         let headers = [("host", host.as_bytes()), ("authorization", signed.as_bytes())];
         let headers = if service.is_empty() { &headers[..1] } else { &headers };
-        domains.path(&Request { method: "GET", path, query: "", headers: Headers(headers) })
+        let request = Request { method: "GET", path, query: "", headers: Headers(headers), path_style: false };
+        domains.path(&request).map(Cow::into_owned)
     }
 
     #[test]
@@ -97,6 +114,11 @@ mod tests {
             ("b.minio", "*", None),
             ("é", "/k", None),
             ("127.0.0.1:4780", "/b/k", None),
+            // Names of which AWS's rules would say something else.
+            ("b.lan.localhost", "/k", Some("/b/k")),
+            ("lan.localhost:9000", "/b/k", Some("/b/k")),
+            ("b.s3.eu-west-1.amazonaws.com", "/k", Some("/b/k")),
+            ("s3.eu-west-1.amazonaws.com", "/b/k", None),
         ] {
             assert_eq!(path(host, asked, "s3").as_deref(), found, "{host}");
         }
@@ -106,19 +128,42 @@ mod tests {
     fn a_store_that_knows_no_name_of_aws_is_told_so() {
         let elsewhere = |host: &str, are_all: bool| {
             let headers = [("host", host.as_bytes())];
-            let request = Request { method: "GET", path: "/b/k", query: "", headers: Headers(&headers) };
-            Domains::new(vec!["s3.lan".into(), "localhost".into()], are_all).is_elsewhere(&request)
+            let request =
+                Request { method: "GET", path: "/b/k", query: "", headers: Headers(&headers), path_style: false };
+            Domains::new(vec!["s3.lan".into(), "minio.localhost".into()], are_all).is_elsewhere(&request)
         };
         for host in [
             "b.s3.amazonaws.com",
             "b.s3.eu-west-1.amazonaws.com:9000",
             "x-111122223333.s3-accesspoint.eu-west-1.amazonaws.com",
+            "b.localhost",
+            "b.S3.lan",
         ] {
             assert!(elsewhere(host, true) && !elsewhere(host, false), "{host}");
         }
-        for host in ["b.s3.lan", "b.localhost:9000", "s3.lan", "127.0.0.1", "s3.eu-west-1.amazonaws.com"] {
+        for host in [
+            "b.s3.lan",
+            "b.minio.localhost:9000",
+            "minio.localhost",
+            "s3.lan",
+            "127.0.0.1",
+            "s3.eu-west-1.amazonaws.com",
+        ] {
             assert!(!elsewhere(host, true), "{host}");
         }
+    }
+
+    #[test]
+    fn localhost_is_a_name_like_others() {
+        let domains = Domains::new(vec!["localhost".into()], false);
+        let path = |host: &str| {
+            let headers = [("host", host.as_bytes())];
+            let request =
+                Request { method: "GET", path: "/k", query: "", headers: Headers(&headers), path_style: false };
+            domains.path(&request).map(Cow::into_owned)
+        };
+        assert_eq!((path("b.localhost:9000"), path("b.s3.localhost")), (Some("/b/k".into()), Some("/b/k".into())));
+        assert_eq!((path("localhost"), path("s3.localhost")), (None, None));
     }
 
     #[test]
@@ -127,7 +172,13 @@ mod tests {
         assert_eq!(path("b.example.com", "/k", "s3express").as_deref(), Some("/b/k"));
         assert_eq!(path("b.example.com", "/k", "").as_deref(), Some("/b/k"), "anybody may read a public bucket");
         assert_eq!(
-            Domains::default().path(&Request { method: "GET", path: "/", query: "", headers: Headers(&[]) }),
+            Domains::default().path(&Request {
+                method: "GET",
+                path: "/",
+                query: "",
+                headers: Headers(&[]),
+                path_style: false
+            }),
             None
         );
     }

@@ -41,7 +41,7 @@ pub fn bodies(input: &[u8]) {
     let (body, answer) = rest.split_at(usize::from(u16::from_le_bytes([*low, *high])).min(rest.len()));
     let signed = signed(service);
     let headers = [("authorization", signed.as_bytes()), (*name, value.as_bytes())];
-    play(Request { method, path, query, headers: Headers(&headers) }, body, answer, *fate);
+    play(Request { method, path, query, headers: Headers(&headers), path_style: false }, body, answer, *fate);
 }
 
 /// How a call of the table failed: the first byte chooses the call and the second the status; then come a line for
@@ -53,7 +53,7 @@ pub fn errors(input: &[u8]) {
     let (line, body) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
     let signed = signed(service);
     let headers = [("authorization", signed.as_bytes()), (*name, value.as_bytes())];
-    let request = Request { method, path, query, headers: Headers(&headers) };
+    let request = Request { method, path, query, headers: Headers(&headers), path_style: false };
     let named = [("x-amzn-errortype", line)];
     let form: &[u8] = match *service {
         "iam" => b"Action=GetUser&Version=2010-05-08",
@@ -91,7 +91,7 @@ pub fn head(input: &[u8]) {
             Some((std::str::from_utf8(line.get(..colon)?).ok()?, line.get(colon + 1..)?.trim_ascii()))
         })
         .collect();
-    play(Request { method, path, query, headers: Headers(&headers) }, b"", b"", 0);
+    play(Request { method, path, query, headers: Headers(&headers), path_style: false }, b"", b"", 0);
 }
 
 /// A recorder that knows nobody.

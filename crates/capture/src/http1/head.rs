@@ -85,7 +85,8 @@ impl RequestHead {
             return Err(HeadError::Host);
         }
         let authority = authority(target, method)?;
-        if authority.is_some_and(|named| facts.host.is_some_and(|host| !named.eq_ignore_ascii_case(host))) {
+        // Some take the host from the target where there is no other.
+        if authority.is_some_and(|named| facts.host.is_none_or(|host| !named.eq_ignore_ascii_case(host))) {
             return Err(HeadError::Host);
         }
         if is_ambiguous(target, request.headers) {
@@ -135,7 +136,7 @@ impl RequestHead {
     pub(crate) fn view<T>(&self, then: impl FnOnce(Request<'_>) -> T) -> T {
         let headers = views(&self.raw, &self.headers);
         let (path, query) = self.path_and_query();
-        then(Request { method: self.method(), path, query, headers: Headers(&headers) })
+        then(Request { method: self.method(), path, query, headers: Headers(&headers), path_style: false })
     }
 
     /// The headers in order.
@@ -410,6 +411,7 @@ mod tests {
             ("POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n", HeadError::Malformed),
             ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", HeadError::TransferCoding),
             ("GET / HTTP/1.1\r\n\r\n", HeadError::Host),
+            ("GET http://h/b HTTP/1.0\r\n\r\n", HeadError::Host),
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", HeadError::Host),
             ("garbage\r\n\r\n", HeadError::Malformed),
         ] {

@@ -126,8 +126,8 @@ pub(crate) fn element(node: NodeRef<'_, '_>, hidden: Option<&str>, depth: u32, o
         let Some(first) = alike.first() else { continue };
         out.foreign_key(first.name());
         match alike.as_slice() {
-            _ if is_secret(first.name(), None) => out.text(REMOVED),
-            _ if hidden == Some(first.name()) => out.text(crate::render::redact::HIDDEN),
+            _ if is_secret(local(first.name()), None) => out.text(REMOVED),
+            _ if hidden == Some(local(first.name())) => out.text(crate::render::redact::HIDDEN),
             [only] => element(*only, hidden, depth + 1, out),
             several => {
                 out.open_list();
@@ -141,6 +141,11 @@ pub(crate) fn element(node: NodeRef<'_, '_>, hidden: Option<&str>, depth: u32, o
         coerced(text, out);
     }
     out.close_object();
+}
+
+/// A name without the prefix of its namespace.
+fn local(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, local)| local)
 }
 
 /// The children with the same name together, in the order in which the names come first.

@@ -214,17 +214,30 @@ fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], grantees: Grantees, ou
             Err(_) => return if matches!(body, Body::Omitted) { Written::Omitted } else { Written::Members },
         }
     }
+    // Of a call on an object its name and upload say more than a long document.
+    let is_data = call.data.is_some();
     match body {
-        Body::Omitted => return Written::Omitted,
+        Body::Omitted if !is_data => return Written::Omitted,
         Body::Tree(tree) => {
             out.foreign_key(tree.root().name());
+            let start = out.len();
             let hidden = (grantees == Grantees::Hidden).then_some("EmailAddress");
             crate::params::ec2::element(tree.root(), hidden, 0, out);
+            if is_data && out.len() - start > LONG_DOCUMENT {
+                out.rewind(start);
+                out.open_object();
+                out.key("omitted");
+                out.bool(true);
+                out.close_object();
+            }
         }
-        Body::Empty | Body::Malformed => {}
+        Body::Empty | Body::Malformed | Body::Omitted => {}
     }
     Written::Members
 }
+
+/// Documents of calls on objects are shown up to this size, bytes: what else they say has room beside them.
+const LONG_DOCUMENT: usize = 64 << 10;
 
 /// Headers of an answer that a record shows.
 const SHOWN_OF_ANSWER: [&str; 8] = [

@@ -153,6 +153,12 @@ static SHOWN: &[(&str, &[&str])] = &[
 pub(crate) fn hides_result(service: &str, operation: &str) -> bool {
     matches!(
         (service, operation),
-        ("lambda", "PutFunctionConcurrency" | "PutFunctionEventInvokeConfig") | ("sqs", "DeleteMessage")
+        ("config", "SelectResourceConfig")
+            | ("dynamodb", "DescribeKinesisStreamingDestination" | "ListContributorInsights")
+            | ("events", "TestEventPattern")
+            | ("lambda", "PutFunctionConcurrency" | "PutFunctionEventInvokeConfig")
+            | ("logs", "TestMetricFilter")
+            | ("securitylake", "GetSubscriber")
+            | ("sqs", "DeleteMessage")
     )
 }

@@ -51,6 +51,7 @@ const fn inside(service: &'static str, within: &'static str, member: &'static st
 
 /// Sorted by service.
 static ROWS: &[Row] = &[
+    row("amplifybackend", "AmplifyMetaConfig", Mask::Text(HIDDEN)),
     inside("apigateway", "patchOperations", "value", Mask::Show),
     row("apigateway", "value", Mask::Text(HIDDEN)),
     row("apigatewayv2", "StageVariables", Mask::Text("***")),
@@ -199,6 +200,7 @@ static ROWS: &[Row] = &[
     // What an automation is told; of a command the model marks it.
     inside("ssm", "Runbooks", "Parameters", Mask::Leaves(HIDDEN)),
     inside("ssm", "StartAutomationExecutionRequest", "Parameters", Mask::Leaves(HIDDEN)),
+    row("ssm", "SnapshotDownloadUrl", Mask::Text(HIDDEN)),
     row("ssm", "TokenValue", Mask::Text(SSM)),
     row("stepfunctions", "input", Mask::Text(HIDDEN)),
     row("stepfunctions", "output", Mask::Text(HIDDEN)),

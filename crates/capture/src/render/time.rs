@@ -26,6 +26,9 @@ pub(crate) struct Instant {
     pub(crate) millis: u16,
 }
 
+/// What a calendar can say: the years 1 to 9999, in seconds since 1970.
+const CALENDAR: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
+
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Instant {
@@ -46,17 +49,15 @@ impl Instant {
         let (local, offset) = text.split_at_checked(offset_at)?;
         let seconds = EventTime::parse(&format!("{local}Z")).map(|time| time.0)?;
         let millis = local.split_once('.').map_or(Some(0), |(_, fraction)| thousandths(fraction))?;
-        Some(Instant { seconds: seconds - offset_seconds(offset)?, millis })
+        let seconds = seconds - offset_seconds(offset)?;
+        CALENDAR.contains(&seconds).then_some(Instant { seconds, millis })
     }
 
     fn from_epoch(text: &str) -> Option<Instant> {
         let value: f64 = text.parse().ok()?;
-        // Year 9999 bounds what a calendar can say.
-        if !(-62_135_596_800.0..253_402_300_800.0).contains(&value) {
-            return None;
-        }
         let millis = (value * 1000.0).round() as i64;
-        Some(Instant { seconds: millis.div_euclid(1000), millis: millis.rem_euclid(1000) as u16 })
+        let seconds = millis.div_euclid(1000);
+        CALENDAR.contains(&seconds).then_some(Instant { seconds, millis: millis.rem_euclid(1000) as u16 })
     }
 
     /// `Thu, 15 Jan 2026 10:02:03 GMT`.
@@ -121,14 +122,19 @@ fn thousandths(fraction: &str) -> Option<u16> {
 
 /// `Z`, `+0000`, `+01:00`, `-08:00`.
 fn offset_seconds(offset: &str) -> Option<i64> {
-    let (sign, digits) = match offset.as_bytes().first()? {
-        b'Z' | b'z' => return Some(0),
-        b'+' => (1, offset.get(1..)?),
-        _ => (-1, offset.get(1..)?),
-    };
-    let hours: i64 = digits.get(..2)?.parse().ok()?;
-    let minutes: i64 = digits.get(2..)?.trim_start_matches(':').parse().ok()?;
-    Some(sign * (hours * 3600 + minutes * 60))
+    if offset.eq_ignore_ascii_case("Z") {
+        return Some(0);
+    }
+    let sign = if offset.starts_with('+') { 1 } else { -1 };
+    let digits: Vec<u8> =
+        offset.bytes().skip(1).filter(|byte| *byte != b':').map(|byte| byte.wrapping_sub(b'0')).collect();
+    match digits.as_slice() {
+        [a @ 0..=2, b @ 0..=9, c @ 0..=5, d @ 0..=9] if matches!(offset.len(), 5 | 6) => {
+            let (hours, minutes) = (i64::from(a * 10 + b), i64::from(c * 10 + d));
+            Some(sign * (hours * 3600 + minutes * 60))
+        }
+        _ => None,
+    }
 }
 
 /// Text short enough for the stack.
@@ -180,7 +186,22 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_none() {
-        for text in ["", "soon", "2023-07", "1e300", "-", "2023-07-10T12:24:29", "Mon, 10 Foo 2023 12:24:29 GMT"] {
+        for text in [
+            "",
+            "soon",
+            "2023-07",
+            "1e300",
+            "-",
+            "2023-07-10T12:24:29",
+            "Mon, 10 Foo 2023 12:24:29 GMT",
+            "2023-07-10T12:24:29Z\",\"x",
+            "2023-07-10T12:24:29+009223372036854775807",
+            "2023-07-10T12:24:29+1:00",
+            "2023-07-10T12:24:29+01::0",
+            "9999-12-31T23:59:59-01:00",
+            "0001-01-01T00:00:00+01:00",
+            "253402300800",
+        ] {
             assert_eq!(Instant::parse(text), None, "{text}");
         }
     }

@@ -454,7 +454,13 @@ impl Replay {
         let asked: Vec<(&str, &[u8])> = asked.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let answered: Vec<(&str, &[u8])> =
             answered.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let request = Request { method: &self.method, path: &self.path, query: &self.query, headers: Headers(&asked) };
+        let request = Request {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: Headers(&asked),
+            path_style: false,
+        };
         // As the proxy does: what the recorder does not ask to keep, it does not see.
         let opened = recorder.open(&request);
         let kept = |bytes: &'_ [u8], limit: usize| bytes.len().min(limit);

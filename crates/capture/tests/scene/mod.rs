@@ -110,7 +110,13 @@ impl Scene {
         let asked: Vec<(&str, &[u8])> = asked.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let answered: Vec<(&str, &[u8])> =
             answered.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let request = Request { method: &self.method, path: &self.path, query: &self.query, headers: Headers(&asked) };
+        let request = Request {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: Headers(&asked),
+            path_style: false,
+        };
         let opened = recorder.open(&request);
         let kept = |bytes: &'_ [u8], limit: usize| bytes[..bytes.len().min(limit)].to_vec();
         let body = kept(&self.body, opened.request_body().limit());

@@ -57,7 +57,13 @@ fn key(id: &str) -> Option<Arc<AccessKey>> {
 impl Sent {
     fn with<T>(&self, ask: impl FnOnce(&Request<'_>) -> T) -> T {
         let headers: Vec<(&str, &[u8])> = self.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
-        ask(&Request { method: &self.method, path: &self.path, query: &self.query, headers: Headers(&headers) })
+        ask(&Request {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: Headers(&headers),
+            path_style: false,
+        })
     }
 
     fn verify_at(&self, now: EventTime) -> Result<Verified, AuthError> {
@@ -270,7 +276,7 @@ proptest! {
         let headers: Vec<(&str, &[u8])> =
             vec![("host", b"h"), ("authorization", authorization.as_bytes()), ("x-amz-date", date.as_bytes())];
         for headers in [&headers[..], &headers[..1]] {
-            let request = Request { method: "GET", path: &path, query: &query, headers: Headers(headers) };
+            let request = Request { method: "GET", path: &path, query: &query, headers: Headers(headers), path_style: false };
             let answer = verify(&request, &sha256_hex(b""), "s3", key, noon());
             prop_assert!(answer.is_err());
         }

@@ -64,6 +64,7 @@ impl Signer {
                 path: request.uri().path(),
                 query: request.uri().query().unwrap_or_default(),
                 headers: Headers(&lines),
+                path_style: false,
             },
             Canonical { signed_headers: &signed_headers, payload_hash: &payload_hash, s3_path: true, presigned: false },
         );
