@@ -193,7 +193,7 @@ SERVICES = {
     ]),
     "resource-groups": ("rest-json", "resource-groups", [
         ("GetGroup", {"GroupName": "none"}, R, "NotFoundException", {"GroupName": "none"}),
-        ("ListGroups", {"MaxResults": 7}, R, None),
+        ("ListGroups", {"MaxResults": 7}, R, None, {"maxResults": "7"}),
     ]),
     "route53": ("rest-xml", "route53", [
         ("CreateHostedZone", {"Name": "a.example", "CallerReference": "1"}, W, None),
