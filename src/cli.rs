@@ -276,7 +276,7 @@ pub(crate) struct ValidateLogsArgs {
     /// Remember here what was verified, and go on from there the next time
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
-    /// How many files are read at once [default: 64, or two per core for a folder]
+    /// How many files are read at once [default: 128, or two per core for a folder]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=PARALLEL_MAX))]
     pub(crate) parallel: Option<u16>,
     /// Say what is valid, too

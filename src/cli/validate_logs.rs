@@ -24,7 +24,7 @@ use trail::verify::{
 const INVALID: u8 = 1;
 const CANNOT_TELL: u8 = 2;
 /// Files that are read at once over a network. An OpenTrail records each read before it answers, many with one sync.
-const PARALLEL: usize = 64;
+const PARALLEL: usize = 128;
 /// A log tells of a file a moment after it was delivered. One that is behind the digests by more than this, seconds, is not written any more.
 const TIME_TO_LOG: i64 = 3600;
 
