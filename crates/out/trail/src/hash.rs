@@ -51,7 +51,7 @@ fn each(lanes: Option<Lanes>, messages: &[&[u8]]) -> Vec<Hash> {
     hashes
 }
 
-/// SHA-256 of a message that comes in parts, of which each has messages of its own in it.
+/// SHA-256 of a message that comes in parts, of which each may have messages of its own in it.
 pub(crate) enum Parted {
     /// Two at a time.
     Lanes(Lanes, Begun),
@@ -71,6 +71,11 @@ impl Parted {
     /// Nothing has come yet.
     pub(crate) fn new() -> Parted {
         Parted::with(Lanes::detect())
+    }
+
+    /// The same, of a message whose parts have no messages in them.
+    pub(crate) fn alone() -> Parted {
+        Parted::with(None)
     }
 
     fn with(lanes: Option<Lanes>) -> Parted {

@@ -83,12 +83,12 @@ impl LogFile {
 
     /// A file without records that is hashed as it is written, for a digest to list.
     pub fn hashed() -> LogFile {
-        LogFile { hash: Some(Parted::new()), ..LogFile::new() }
+        LogFile { hash: Some(Parted::alone()), ..LogFile::new() }
     }
 
     /// The same, whose records go to a transparency log, too.
     pub fn logged() -> LogFile {
-        LogFile { leaves: Some(EventLeaves::default()), ..LogFile::hashed() }
+        LogFile { hash: Some(Parted::new()), leaves: Some(EventLeaves::default()), ..LogFile::new() }
     }
 
     /// Appends a record, byte for byte.
