@@ -32,6 +32,21 @@ def virtual(trail, host, keys=ANY_KEY):
     )
 
 
+def content(wire, stage):
+    """A store that is content with whatever it is asked, and keeps what has a story."""
+    while (asked := wire.head()) is not None:
+        if b"X-Story" in asked:
+            stage.saw(asked)
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def ask(talk, host, target):
+    """The answer to a call of S3 with this host."""
+    given = {"Host": host, "Authorization": authorization("s3"), "X-Amz-Date": amz_date(), "X-Story": "1"}
+    talk.say(head("GET", target, given))
+    return talk.response()
+
+
 @pytest.mark.parametrize("host", ["s3.house.test", "s3.localhost", "localhost.test"])
 @pytest.mark.parametrize("auth", ["trust", "verify"])
 def test_a_bucket_before_the_name_of_the_store_is_a_bucket(house, everywhere, host, auth):
@@ -56,20 +71,12 @@ def test_a_bucket_before_the_name_of_the_store_is_a_bucket(house, everywhere, ho
 
 def test_an_upstreams_own_name_and_the_stated_ones_are_told_from_buckets(house, everywhere):
     """What AWS's names do for AWS: the host of a bucket is passed on as it is, and understood."""
-    def play(wire, stage):
-        while (asked := wire.head()) is not None:
-            if b"X-Story" in asked:
-                stage.saw(asked)
-            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    stage = Stage(play)
+    stage = Stage(content)
     trail = house(upstream=f"s3={stage.url}", interval="1h", flags=["--s3-domain", "s3.house.test,objects.test"]).start()
     try:
         with Talk(trail.port) as talk:
             for number, host in enumerate(["logs.s3.house.test", "a.logs.objects.test:9000"]):
-                given = {"Host": host, "Authorization": authorization("s3"), "X-Amz-Date": amz_date(), "X-Story": "1"}
-                talk.say(head("GET", f"/?versioning&n={number}", given))
-                assert talk.response()[0] == 200
+                assert ask(talk, host, f"/?versioning&n={number}")[0] == 200
         seen = [asked.decode().split("\r\n")[:2] for asked in stage.seen]
         assert seen == [["GET /?versioning&n=0 HTTP/1.1", "Host: logs.s3.house.test"], ["GET /?versioning&n=1 HTTP/1.1", "Host: a.logs.objects.test:9000"]]
         for number, bucket in enumerate(["logs", "a.logs"]):
@@ -83,19 +90,8 @@ def test_an_upstreams_own_name_and_the_stated_ones_are_told_from_buckets(house, 
 
 def test_a_bucket_that_only_the_record_would_read_from_the_host_reaches_no_store(house, everywhere):
     """Before a store that knows no name of AWS: it would act on the bucket in the path."""
-    def play(wire, stage):
-        while (asked := wire.head()) is not None:
-            if b"X-Story" in asked:
-                stage.saw(asked)
-            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-    stage = Stage(play)
+    stage = Stage(content)
     trail = house(upstream=f"s3={stage.url}", interval="1h", flags=["--s3-own-hosts-only", "--s3-domain", "s3.house.test"]).start()
-
-    def ask(talk, host, target):
-        given = {"Host": host, "Authorization": authorization("s3"), "X-Amz-Date": amz_date(), "X-Story": "1"}
-        talk.say(head("GET", target, given))
-        return talk.response()
 
     own = ["s3.house.test", "127.0.0.1", "other.example.test", "s3.eu-west-1.amazonaws.com"]
     try:

@@ -26,7 +26,7 @@ fn listed(rows: &[(&str, &[&str])], service: &str, name: &str) -> bool {
     found.is_some_and(|(_, names)| names.binary_search(&name).is_ok())
 }
 
-/// What begins with a word for looking and yet is recorded as a change.
+/// What begins with a word for looking and yet is recorded as a change, in real records; of EC2's searches one, and the others go with it.
 static CHANGES: &[(&str, &[&str])] = &[
     ("amplifybackend", &["GetBackend", "ListBackendJobs"]),
     ("cognito-identity", &["GetCredentialsForIdentity"]),

@@ -67,13 +67,13 @@ static ROWS: &[Row] = &[
     row("autoscaling", "UserData", Mask::Text(EC2)),
     inside("batch", "environment", "value", Mask::Text(HIDDEN)),
     row("bedrock", "offerToken", Mask::Drop),
-    // Which model it was, and nothing that was said to it: as of InvokeModel.
     // What an agent types, runs and remembers.
     row("bedrock-agentcore", "action", Mask::Drop),
     row("bedrock-agentcore", "arguments", Mask::Drop),
     row("bedrock-agentcore", "content", Mask::Drop),
     row("bedrock-agentcore", "payload", Mask::Drop),
     row("bedrock-agentcore", "searchCriteria", Mask::Drop),
+    // Which model it was, and nothing that was said to it: as of InvokeModel.
     row("bedrock-runtime", "accept", Mask::Drop),
     row("bedrock-runtime", "additionalModelRequestFields", Mask::Drop),
     row("bedrock-runtime", "additionalModelResponseFieldPaths", Mask::Drop),
