@@ -27,8 +27,9 @@ use trail::{Delivery, DeliveryOptions, Home, SigningKeys};
 
 /// How long calls in flight may take after SIGTERM.
 const EDGE_GRACE: Duration = Duration::from_secs(30);
-/// How long records gather for one sync under `fail-open`: what a crash of the machine may lose.
-const FAIL_OPEN_GATHER: Duration = Duration::from_millis(10);
+/// How long records gather for one write and sync under `fail-open`: what a crash may lose. At 3,000 calls a second 10 ms cost 3 us a
+/// call more.
+const FAIL_OPEN_GATHER: Duration = Duration::from_millis(50);
 /// How often the journal is relieved of what nobody needs.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 

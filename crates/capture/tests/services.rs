@@ -237,6 +237,14 @@ fn every_data_event_names_a_type_by_which_a_trail_can_select_it() {
         resources(invoked),
         json!([{"accountId":ACCOUNT,"type":"AWS::Lambda::Function","ARN":"arn:aws:lambda:eu-west-1:111122223333:function:f"}])
     );
+    // One snapshot is named by the query string, the other by the path; a parameter that the model places elsewhere names none.
+    let compared =
+        Scene::signed("GET", "/snapshots/snap-2/changedblocks?firstSnapshotId=snap-1&SnapshotId=snap-3", "ebs");
+    let snapshot = |id: &str| {
+        let arn = format!("arn:aws:ec2:eu-west-1::snapshot/{id}");
+        json!({"accountId":ACCOUNT,"type":"AWS::EC2::Snapshot","ARN":arn})
+    };
+    assert_eq!(resources(compared), json!([snapshot("snap-1"), snapshot("snap-2")]));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::call::classify::WORKLOAD_INSIGHTS;
 use crate::decode::tree::{NodeRef, Value};
 use crate::render::write::Json;
-use aws::{Protocol, Request};
+use aws::{Location, Member, Protocol, Request};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -313,12 +313,15 @@ fn entries(
     body: Option<NodeRef<'_, '_>>,
     out: &mut Json,
 ) {
-    let wire = |name: &'static str| {
-        call.operation.input().and_then(|input| input.member(name)).map_or(name, |member| member.wire_name())
-    };
+    let member = |name: &'static str| call.operation.input().and_then(|input| input.member(name));
+    let wire = |name: &'static str| member(name).map_or(name, |member| member.wire_name());
     let labels = aws::uri_labels(call.operation, request);
-    let label = |wire: &str| {
-        labels.iter().find(|(label, _)| *label == wire).and_then(|(_, raw)| crate::decode::percent_decoded(raw))
+    // What stands in the path or in the query string.
+    let of_target = |name: &'static str| {
+        let label = labels.iter().find(|(label, _)| *label == wire(name)).map(|(_, raw)| *raw);
+        let is_query = |member: &Member<'_>| member.location() == Location::QueryString;
+        let raw = label.or_else(|| member(name).filter(is_query).and_then(|_| request.query_value(wire(name))));
+        raw.and_then(crate::decode::percent_decoded)
     };
     let mut names = parameters_of(row.arn);
     let Some(name) = names.next() else {
@@ -328,12 +331,12 @@ fn entries(
     let mut others: SmallVec<[(&str, Cow<'_, str>); 1]> = SmallVec::new();
     for name in names {
         let sent = body.and_then(|body| body.child(wire(name))).and_then(NodeRef::text).map(Cow::Borrowed);
-        match sent.or_else(|| label(wire(name))).filter(|value| !value.is_empty()) {
+        match sent.or_else(|| of_target(name)).filter(|value| !value.is_empty()) {
             Some(value) => others.push((name, value)),
             None => return,
         }
     }
-    let label = label(wire(name));
+    let of_target = of_target(name);
     let mut values: SmallVec<[&str; 4]> = SmallVec::new();
     match body.and_then(|body| body.child(wire(name))) {
         Some(node) if matches!(node.value(), Value::List) => {
@@ -342,7 +345,7 @@ fn entries(
         Some(node) => values.extend(node.text()),
         None => {}
     }
-    values.extend(label.as_deref());
+    values.extend(of_target.as_deref());
     for value in values.into_iter().filter(|value| !value.is_empty()) {
         let arn = match row.service {
             "lambda" => function_arn(place, value),

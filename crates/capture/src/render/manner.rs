@@ -101,6 +101,7 @@ const AS_SENT: Manner = Manner { dates: Dates::AsSent, text_queries: true, ..MOS
 
 /// By botocore name, sorted.
 static MANNERS: &[(&str, Manner)] = &[
+    ("accessanalyzer", Manner { denied: Denied::Parameters, ..MOST }),
     ("account", PLAIN_NAMES),
     ("amplify", STARRED),
     ("apigatewayv2", Manner { dates: Dates::AsSent, ..MOST }),
