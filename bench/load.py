@@ -105,14 +105,46 @@ def small(server, call, seconds, connections, cpus, folder, pace_ms=None):
         return json.loads(done.stderr[done.stderr.index("{") :])
 
     run(1)  # connections, caches and branch predictors get warm
-    recorded, before = server.counted("opentrail_events_recorded_total"), server.cpu()
+    counters = {"recorded": "opentrail_events_recorded_total", "syncs": "opentrail_journal_sync_seconds_count", "written": "opentrail_journal_bytes_total"}
+    counted, before = {name: server.counted(counter) for name, counter in counters.items()}, server.cpu()
     figures = run(seconds)
     figures["cpu"] = server.cpu() - before
     figures["resident"] = server.resident()
-    if recorded is not None:
-        figures["recorded"] = server.counted("opentrail_events_recorded_total") - recorded
+    if counted["recorded"] is not None:
+        figures.update({name: server.counted(counter) - counted[name] for name, counter in counters.items()})
     assert figures["requests"] > 0, f"{server.name} answered nothing"
     return figures
+
+
+def syncs_alone(syncs, written, seconds, cpus, folder):
+    """The processor seconds of so many writes and syncs, at the rate and of the size that they had, by a process that does nothing else:
+    less what the same process takes for its pauses alone."""
+
+    def cpu(syncs_too):
+        def loop():
+            os.sched_setaffinity(0, cpus)
+            size, room = max(1, int(written / syncs)), 16 << 20
+            file = os.open(Path(folder) / "syncs", os.O_RDWR | os.O_CREAT, 0o600)
+            os.pwrite(file, bytes(room), 0)  # blocks that were written before, as the journal's are
+            os.fsync(file)
+            began, block, at, spent = time.monotonic(), os.urandom(size), 0, time.process_time()
+            for number in range(rounds):
+                if syncs_too:
+                    os.pwrite(file, block, at)
+                    os.fdatasync(file)
+                    at = (at + size) % (room - size)
+                time.sleep(max(0, began + (number + 1) * seconds / syncs - time.monotonic()))
+            sending.send(time.process_time() - spent)
+
+        receiving, sending = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(target=loop)
+        process.start()
+        spent = receiving.recv()
+        process.join()
+        return spent
+
+    rounds = max(1, int(2 * syncs / seconds))
+    return (cpu(True) - cpu(False)) / rounds * syncs
 
 
 class Streams:
