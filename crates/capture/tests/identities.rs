@@ -160,6 +160,20 @@ fn a_root_session_of_a_member_account_is_marked_as_assumed() {
 }
 
 #[test]
+fn a_session_signed_for_china_has_an_arn_of_its_partition() {
+    let (recorder, memory) = recorder_with_memory();
+    let scope = format!("Credential={ALICE}/20260115/cn-north-1/sts/aws4_request, SignedHeaders=host, Signature=00");
+    Scene::unsigned("POST", "/")
+        .header("authorization", &format!("AWS4-HMAC-SHA256 {scope}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("Action=AssumeRoot&Version=2011-06-15&TargetPrincipal=444455556666&TaskPolicyArn.arn=p")
+        .answer(200, &format!("<AssumeRootResponse><AssumeRootResult><Credentials><AccessKeyId>ASIACN</AccessKeyId>{CREDENTIALS}</Credentials></AssumeRootResult></AssumeRootResponse>"))
+        .play(&recorder);
+    let known = memory.resolve("ASIACN", NOW).expect("a lesson");
+    assert_eq!(known.arn.as_deref(), Some("arn:aws-cn:iam::444455556666:root"));
+}
+
+#[test]
 fn keys_of_identity_center_and_cognito_are_known_until_they_expire() {
     let (recorder, memory) = recorder_with_memory();
     Scene::unsigned("GET", "/federation/credentials?role_name=Admin&account_id=444455556666")

@@ -15,7 +15,7 @@ use crate::recorder::Recorder;
 use crate::who::Caller;
 use crate::who::identities::{Identities, Lesson, Revoked};
 use aws::Credential;
-use event::{EventTime, Identity, IdentityType, SessionContext, SessionIssuer};
+use event::{EventTime, Identity, IdentityType, SessionContext, SessionIssuer, partition_of};
 
 /// Takes in what a successful answer teaches, if anything.
 pub(crate) fn take_in(
@@ -37,6 +37,7 @@ pub(crate) fn take_in(
         caller,
         identities: &*recorder.identities,
         key: credential.map(|credential| credential.access_key_id.as_ref()),
+        partition: partition_of(credential.map_or(&recorder.config.region, |credential| credential.region.as_ref())),
         at: exchange.completed,
         request: body.root().or_else(|| query.as_ref().map(Tree::root)),
         result: answer.root().map(result_of),
@@ -67,6 +68,8 @@ struct Answered<'t> {
     identities: &'t dyn Identities,
     /// The key that signed the call.
     key: Option<&'t str>,
+    /// That of the Region which the call was signed for, or else of the house's.
+    partition: &'static str,
     at: EventTime,
     request: Option<NodeRef<'t, 't>>,
     result: Option<NodeRef<'t, 't>>,
@@ -134,7 +137,7 @@ impl<'t> Answered<'t> {
         let identity = match own.cloned().or_else(|| made().map(|made| made.identity.clone())) {
             Some(known) => Identity { session_context: None, ..known },
             None => Identity {
-                arn: Some(format!("arn:aws:iam::{}:user/{user}", self.account)),
+                arn: Some(format!("arn:{}:iam::{}:user/{user}", self.partition, self.account)),
                 account_id: Some(self.account.to_owned()),
                 user_name: Some(user.to_owned()),
                 ..Identity::of_type(IdentityType::IAMUser)

@@ -52,7 +52,7 @@ impl<'t> Answered<'t> {
         };
         let identity = Identity {
             principal_id: Some(account.to_owned()),
-            arn: Some(format!("arn:aws:iam::{account}:root")),
+            arn: Some(format!("arn:{}:iam::{account}:root", self.partition)),
             account_id: Some(account.to_owned()),
             session_context: Some(context),
             ..Identity::of_type(IdentityType::Root)
