@@ -10,12 +10,12 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness.digests import ARN, LOGS, digests, make_archive, quiet_archive, utc, validate
+from harness.digests import ARN, HOME, LOGS, digests, make_archive, quiet_archive, utc, validate
 from harness.forger import Forger
 from harness.opentrail import ACCOUNT, REGION
 from harness.process import eventually
 from harness.records import log_files
-from harness.transparency import Checkpoint, Log, Witness, folders, is_consistent, keys, opentrail, parse, path_of, told, verify_proof
+from harness.transparency import FOLDER, Checkpoint, Log, Witness, folders, is_consistent, keys, opentrail, parse, path_of, told, verify_proof
 
 WITNESSED = "witnessed"
 PLACE = f"s3://{WITNESSED}/checkpoints"
@@ -176,6 +176,26 @@ def test_a_tail_that_was_cut_off_with_everything_that_tells_of_it_is_seen_by_the
     assert ours.code == 1
     assert f"Transparency log\t{log.checkpoint.origin}\tINVALID: it has {at} entries, and {PLACE} has seen {log.checkpoint.size}: its end was cut off" in ours.err, ours.err
     assert ours.err.count("its end was cut off") == 1, "however many checkpoints tell of it"
+
+
+def test_a_log_that_lies_where_the_trail_delivered_in_between_is_found(house):
+    trail = house(interval="1s", flags=["--digest-interval", "3s", "--witness", PLACE]).start()
+    s3, cloudtrail = trail.client("s3"), trail.client("cloudtrail")
+    s3.create_bucket(Bucket=WITNESSED)
+    for number, prefix in enumerate(["moved", ""]):
+        cloudtrail.update_trail(Name="management-events", S3KeyPrefix=prefix)
+        below = f"{prefix}/" if prefix else ""
+        s3.create_bucket(Bucket=f"moved-{number}")
+        eventually(lambda: any(digest["logFiles"] for _, digest, _, _ in digests(s3, prefix=below + HOME)[-3:]), 40, what=f"a digest under {below!r} that lists a file")  # noqa: B023
+    moved, here = (folders(s3, LOGS, folder=folder) for folder in (f"moved/{FOLDER}", FOLDER))
+    assert moved and here
+    origin = Log(s3, LOGS, moved[0]).checkpoint.origin
+    eventually(lambda: any(origin in s3.get_object(Bucket=WITNESSED, Key=key)["Body"].read().decode() for key in keys(s3, WITNESSED, "checkpoints/")), 20, what="a witness of the log that moved")
+    answer = eventually(lambda: (said := validated(trail, "--witness", PLACE)).code == 0 and said, 20, what="all logs found and right")
+    assert f"transparency log {origin} with" in answer.out, answer.out
+    s3.put_object(Bucket=LOGS, Key=f"{moved[0]}checkpoint", Body=b"rewritten")
+    answer = validated(trail, "--witness", PLACE)
+    assert answer.code == 1 and f"Transparency log\t{origin}\tINVALID: " in answer.err, answer.err
 
 
 def test_a_record_that_was_rewritten_by_the_holder_of_all_keys_is_named(witnessed, tmp_path):

@@ -305,16 +305,9 @@ class Hourly:
         der = pair.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
         fingerprint = hashlib.md5(der).hexdigest()
         self.keys = {"PublicKeyList": [{"Value": base64.b64encode(der).decode(), "Fingerprint": fingerprint}]}
-        before = dict.fromkeys(("previousDigestS3Bucket", "previousDigestS3Object", "previousDigestHashValue", "previousDigestHashAlgorithm", "previousDigestSignature"))
+        self.pair, self.fingerprint, before = pair, fingerprint, self.nothing_before
         for hour in range(12):
-            end, start = f"2026-02-03T{hour:02}:00:00Z", f"2026-02-03T{hour - 1:02}:00:00Z" if hour else "2026-02-02T23:00:00Z"
-            digest = {"awsAccountId": ACCOUNT, "digestStartTime": start, "digestEndTime": end, "digestS3Bucket": "logs", "digestS3Object": self.key(hour), "digestPublicKeyFingerprint": fingerprint, "digestSignatureAlgorithm": "SHA256withRSA", "newestEventTime": None, "oldestEventTime": None, **before, "logFiles": []}
-            text = json.dumps(digest).encode()
-            signed = "\n".join([end, f"logs/{self.key(hour)}", hashlib.sha256(text).hexdigest(), before["previousDigestSignature"] or "null"])
-            signature = pair.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()).hex()
-            before = dict(zip(before, ["logs", self.key(hour), hashlib.sha256(text).hexdigest(), "SHA-256", signature], strict=True))
-            self.put(self.key(hour), gzip.compress(text))
-            self.put(self.key(hour) + ".metadata.json", json.dumps({"signature": signature, "signature-algorithm": "SHA256withRSA"}).encode())
+            before = self.sign(hour, before)
         told = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -334,9 +327,22 @@ class Hourly:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     arn = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/main"
+    nothing_before = dict.fromkeys(("previousDigestS3Bucket", "previousDigestS3Object", "previousDigestHashValue", "previousDigestHashAlgorithm", "previousDigestSignature"))
 
-    def key(self, hour):
-        return f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/{REGION}/2026/02/03/{ACCOUNT}_CloudTrail-Digest_{REGION}_main_{REGION}_20260203T{hour:02}0000Z.json.gz"
+    def key(self, hour, suffix=""):
+        return f"AWSLogs/{ACCOUNT}/CloudTrail-Digest/{REGION}/2026/02/03/{ACCOUNT}_CloudTrail-Digest_{REGION}_main_{REGION}_20260203T{hour:02}0000Z{suffix}.json.gz"
+
+    def sign(self, hour, before, logs=(), suffix="", **metadata):
+        """Puts the digest of an hour there, and gives what the next one says of it."""
+        key, end = self.key(hour, suffix), f"2026-02-03T{hour:02}:00:00Z"
+        start = f"2026-02-03T{hour - 1:02}:00:00Z" if hour else "2026-02-02T23:00:00Z"
+        digest = {"awsAccountId": ACCOUNT, "digestStartTime": start, "digestEndTime": end, "digestS3Bucket": "logs", "digestS3Object": key, "digestPublicKeyFingerprint": self.fingerprint, "digestSignatureAlgorithm": "SHA256withRSA", "newestEventTime": None, "oldestEventTime": None, **before, "logFiles": list(logs)}
+        text = json.dumps(digest).encode()
+        signed = "\n".join([end, f"logs/{key}", hashlib.sha256(text).hexdigest(), before["previousDigestSignature"] or "null"])
+        signature = self.pair.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()).hex()
+        self.put(key, gzip.compress(text))
+        self.put(key + ".metadata.json", json.dumps({"signature": signature, "signature-algorithm": "SHA256withRSA", **metadata}).encode())
+        return dict(zip(before, ["logs", key, hashlib.sha256(text).hexdigest(), "SHA-256", signature], strict=True))
 
     def put(self, key, body):
         (self.root / key).parent.mkdir(parents=True, exist_ok=True)
@@ -385,6 +391,18 @@ def test_a_trail_that_goes_on_without_digests_or_elsewhere_has_no_cut_tail(hourl
     hourly.trail.update(LogFileValidationEnabled=True, S3BucketName="elsewhere")
     answer = hourly.verify()
     assert answer.code == 0 and not answer.err, answer.err
+
+
+def test_what_came_late_and_is_in_a_backfill_digest_is_no_cut_tail(hourly):
+    log, text = f"AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/02/03/{ACCOUNT}_CloudTrail_{REGION}_20260203T1300Z_abc.json.gz", b'{"Records":[]}'
+    hourly.put(log, gzip.compress(text))
+    assert "1 log file was delivered since, and no digest lists them" in hourly.verify().err
+    late = {"s3Bucket": "logs", "s3Object": log, "hashValue": hashlib.sha256(text).hexdigest(), "hashAlgorithm": "SHA-256", "newestEventTime": None, "oldestEventTime": None}
+    hourly.sign(13, hourly.nothing_before, [late], "_backfill", **{"backfill-generation-timestamp": "2026-02-04T00:00:00Z"})
+    answer = hourly.verify()
+    assert answer.code == 0 and not answer.err and "1/1 backfill digest files valid" in answer.out and "1/1 log files valid" in answer.out, (answer.out, answer.err)
+    hourly.put(log, gzip.compress(text + b" "))
+    assert hourly.verify().code == 1
 
 
 def test_what_was_verified_twice_is_not_missed_the_third_time(hourly, tmp_path):

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use event::EventTime;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -201,9 +201,7 @@ pub fn file_name(key: &str) -> &str {
 /// # Errors
 /// [`ArchiveError`] when nothing can be said.
 pub async fn audit(request: AuditRequest) -> Result<AuditResults, ArchiveError> {
-    let (account, region, name) = &request.trail;
-    let trail = (account.as_str(), region.as_str(), name.as_str());
-    let logs = ArchivedLog::of_trail(&request.archive, &request.bucket, request.prefix.as_deref(), trail).await?;
+    let logs = logs(&request).await?;
     let mut audit = Audit { request: &request, results: AuditResults::default(), logged: HashSet::new(), newest: None };
     let mut heads = Vec::new();
     let mut seen = request.seen.clone();
@@ -233,11 +231,39 @@ pub async fn audit(request: AuditRequest) -> Result<AuditResults, ArchiveError> 
     Ok(audit.results)
 }
 
+/// All logs of the trail, the oldest first: also those at places to which the digests lead, where it delivered before or since.
+async fn logs(request: &AuditRequest) -> Result<Vec<ArchivedLog>, ArchiveError> {
+    let (account, region, name) = &request.trail;
+    let trail = (account.as_str(), region.as_str(), name.as_str());
+    let here = (request.bucket.as_str(), request.prefix.as_deref().unwrap_or_default());
+    let mut logs = ArchivedLog::of_trail(&request.archive, here.0, Some(here.1), trail).await?;
+    let files = request.digests.files.values();
+    let mut elsewhere: BTreeSet<_> =
+        files.filter_map(|file| Some((file.bucket.as_str(), prefix_of(&file.key)?))).collect();
+    elsewhere.remove(&here);
+    for (bucket, prefix) in elsewhere {
+        // Who may read the digests and log files of another bucket may not be allowed to look for more.
+        logs.extend(ArchivedLog::of_trail(&request.archive, bucket, Some(prefix), trail).await.unwrap_or_default());
+    }
+    logs.sort_by(|one, other| began(one).cmp(began(other)));
+    Ok(logs)
+}
+
+/// The key prefix of the trail that delivered a log file, without the slash at its end.
+fn prefix_of(key: &str) -> Option<&str> {
+    let (prefix, _) = key.split_at(key.rfind("AWSLogs/")?);
+    if prefix.is_empty() { Some(prefix) } else { prefix.strip_suffix('/') }
+}
+
+/// When a log began, as its folder is called.
+fn began(log: &ArchivedLog) -> &str {
+    log.folder.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+}
+
 /// The name that a log in that folder must have.
 fn origin_of(request: &AuditRequest, log: &ArchivedLog) -> String {
     let (account, region, name) = &request.trail;
-    let began = log.folder.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    format!("opentrail/{account}/{region}/{name}/{began}")
+    format!("opentrail/{account}/{region}/{name}/{}", began(log))
 }
 
 /// What a log says of itself.
@@ -539,7 +565,7 @@ impl Audit<'_> {
     /// Log files that digests list and no log tells of, though it tells of later ones, or there was time enough to.
     fn missing_files(&mut self, heads: &[(&ArchivedLog, Head)]) {
         // Before the first log began, nothing was logged.
-        let Some(began) = heads.first().and_then(|(log, _)| began_at(&log.folder)) else { return };
+        let Some(began) = heads.first().and_then(|(log, _)| time_of(began(log))) else { return };
         let newest = self.newest.unwrap_or(began);
         if self.results.logs.iter().any(|log| !log.is_valid) {
             return;
@@ -586,8 +612,8 @@ fn is_within(delivered: Option<EventTime>, start: EventTime, end: EventTime) -> 
     delivered.is_none_or(|time| time.0.saturating_add(SLOT) > start.0 && time <= end)
 }
 
-fn began_at(folder: &str) -> Option<EventTime> {
-    let stamp = folder.trim_end_matches('/').rsplit('/').next()?;
+/// `YYYYMMDDTHHMMSSZ`.
+fn time_of(stamp: &str) -> Option<EventTime> {
     let part = |from: usize, to: usize| stamp.get(from..to);
     EventTime::parse(&format!(
         "{}-{}-{}T{}:{}:{}Z",
@@ -606,6 +632,14 @@ mod tests {
 
     const START: EventTime = EventTime(1_768_471_200 + 110); // 10:01:50
     const END: EventTime = EventTime(START.0 + 7200);
+
+    #[test]
+    fn a_key_tells_the_prefix_of_its_trail() {
+        let key = "AWSLogs/1/CloudTrail/r/2026/01/15/1_CloudTrail_r_20260115T1000Z_a.json.gz";
+        assert_eq!(prefix_of(key), Some(""));
+        assert_eq!(prefix_of(&format!("AWSLogs/of/{key}")), Some("AWSLogs/of"));
+        assert_eq!((prefix_of(&format!("no{key}")), prefix_of("x.json.gz")), (None, None));
+    }
 
     #[test]
     fn a_file_whose_slot_began_before_the_start_is_compared_too() {

@@ -109,10 +109,11 @@ impl Context {
         let newest = standard.last().and_then(|key| chain.end_of(key));
         let mut listed = Listed::default();
         let walked = self.walk(standard, keys, false, &mut listed, items).await?;
+        // Backfill digests list what came late, so what nobody lists is known after them.
+        self.walk(backfill, PublicKeys::default(), true, &mut listed, items).await?;
         if let Some(finding) = self.cut_tail(newest, &walked, &listed).await? {
             let _ = items.send(Item::Finding(finding)).await;
         }
-        self.walk(backfill, PublicKeys::default(), true, &mut listed, items).await?;
         Ok(())
     }
 
