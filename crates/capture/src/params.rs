@@ -261,13 +261,28 @@ fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: 
         if pairs().take(at).any(|(other, _)| other == name) {
             continue;
         }
-        if member.shape().kind() != Kind::List {
+        let Some(element) = member.shape().element().filter(|_| member.shape().kind() == Kind::List) else {
             text_member(renderer, member, input.name(), &value, out);
+            continue;
+        };
+        let mask = renderer.rows.mask(member.name(), input.name(), member.is_sensitive(), renderer.manner.sensitive);
+        if mask == Some(Mask::Drop) {
             continue;
         }
         renderer.key(member, out);
+        if let Some(mask) = mask {
+            masked(mask, Tree::new(Cow::Borrowed(""), Value::Text(Cow::Borrowed(&value))).root(), out);
+            continue;
+        }
+        let mask = renderer.element_mask(element);
         out.open_list();
-        pairs().take(MAX_QUERY_PAIRS).filter(|(other, _)| *other == name).for_each(|(_, value)| out.text(&value));
+        for (_, value) in pairs().take(MAX_QUERY_PAIRS).filter(|(other, _)| *other == name) {
+            match mask {
+                None => out.text(&value),
+                Some(Mask::Drop) => {}
+                Some(mask) => masked(mask, Tree::new(Cow::Borrowed(""), Value::Text(value)).root(), out),
+            }
+        }
         out.close_list();
     }
 }

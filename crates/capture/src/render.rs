@@ -145,7 +145,8 @@ impl Renderer {
         }
     }
 
-    fn element_mask(&self, element: Member<'_>) -> Option<Mask> {
+    /// What stands in place of the elements of a list, or the values of a map.
+    pub(crate) fn element_mask(&self, element: Member<'_>) -> Option<Mask> {
         element.is_sensitive().then_some(self.manner.sensitive).filter(|mask| *mask != Mask::Show)
     }
 
@@ -241,10 +242,19 @@ fn is_empty(node: NodeRef<'_, '_>) -> bool {
 pub(crate) fn typed(text: &str, kind: Kind, wire: Wire, out: &mut Json) {
     let number = matches!(kind, Kind::Integer | Kind::Long | Kind::Float | Kind::Double);
     match (wire, text) {
-        (Wire::Json, _) => out.text(text),
+        (Wire::Json, _) => shown(text, out),
         (_, "true" | "false") if kind == Kind::Boolean => out.raw(text),
         _ if number && crate::decode::json::is_number(text.trim()) => out.raw(text.trim()),
-        _ => out.text(text),
+        _ => shown(text, out),
+    }
+}
+
+/// Writes text. Of a presigned URL only what it is of: who has the rest may do what it permits.
+fn shown(text: &str, out: &mut Json) {
+    let signed = |url: &&str| url.starts_with("http") && url.contains("X-Amz-Signature=");
+    match Some(text).filter(signed).and_then(|url| url.split_once('?')) {
+        Some((url, _)) => out.text(&format!("{url}?{}", redact::HIDDEN)),
+        None => out.text(text),
     }
 }
 
@@ -255,7 +265,7 @@ pub(crate) fn verbatim(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
         Value::Null | Value::Bytes => out.null(),
         Value::Bool(value) => out.bool(*value),
         Value::Number(digits) => out.raw(digits),
-        Value::Text(text) => out.text(text),
+        Value::Text(text) => shown(text, out),
         Value::List => {
             out.open_list();
             node.children().for_each(|child| verbatim(child, depth + 1, out));

@@ -55,6 +55,16 @@ fn secrets_of_many_services_leave_no_trace() {
         Scene::form("ec2", "Action=CreateKeyPair&Version=2016-11-15&KeyName=k").answer(200, "<CreateKeyPairResponse><keyName>k</keyName><keyMaterial>PLANTED</keyMaterial></CreateKeyPairResponse>"),
         Scene::signed("PUT", "/2015-03-31/functions/f/configuration", "lambda").body(r#"{"Environment":{"Variables":{"DB":"PLANTED"}}}"#).answer(200, r#"{"FunctionName":"f","Environment":{"Variables":{"DB":"PLANTED"}}}"#),
         Scene::signed("POST", "/2015-03-31/functions", "lambda").body(r#"{"FunctionName":"f","Role":"r","Code":{"ZipFile":"PLANTED"}}"#),
+        Scene::form("ec2", "Action=ModifyVpnTunnelOptions&Version=2016-11-15&VpnConnectionId=v").answer(200, "<ModifyVpnTunnelOptionsResponse><vpnConnection><customerGatewayConfiguration>PLANTED</customerGatewayConfiguration></vpnConnection></ModifyVpnTunnelOptionsResponse>"),
+        Scene::json("firehose", "Firehose_20150804.CreateDeliveryStream", r#"{"DeliveryStreamName":"d","SplunkDestinationConfiguration":{"HECToken":"PLANTED"}}"#),
+        Scene::json("codepipeline", "CodePipeline_20150709.PutWebhook", r#"{"webhook":{"name":"w","authenticationConfiguration":{"SecretToken":"PLANTED"}}}"#),
+        Scene::json("codebuild", "CodeBuild_20161006.CreateWebhook", r#"{"projectName":"p"}"#).answer(200, r#"{"webhook":{"url":"u","secret":"PLANTED"}}"#),
+        Scene::signed("PUT", "/v1/apps/a/channels/gcm", "mobiletargeting").header("host", "pinpoint.eu-west-1.amazonaws.com").body(r#"{"ApiKey":"PLANTED","ServiceJson":"PLANTED"}"#),
+        Scene::signed("POST", "/v1/pipes/p", "pipes").body(r#"{"TargetParameters":{"EcsTaskParameters":{"Overrides":{"ContainerOverrides":[{"Environment":[{"Name":"n","Value":"PLANTED"}]}]}}}}"#),
+        Scene::json("license-manager", "AWSLicenseManager.CreateToken", r#"{"LicenseArn":"arn"}"#).answer(200, r#"{"TokenId":"i","Token":"PLANTED"}"#),
+        Scene::json("directconnect", "OvertureService.CreateBGPPeer", r#"{"virtualInterfaceId":"i","newBGPPeer":{"asn":1,"authKey":"PLANTED"}}"#),
+        Scene::form("cloudformation", "Action=CreateStack&Version=2010-05-15&StackName=s&TemplateURL=https%3A%2F%2Fb.s3.amazonaws.com%2Ft%3FX-Amz-Signature%3DPLANTED"),
+        Scene::signed("DELETE", "/tags/arn%3Aaws%3Amgn%3Aeu-west-1%3A1%3Asource-server%2Fs?tagKeys=PLANTED&tagKeys=PLANTED", "mgn"),
         Scene::json("kms", "TrentService.CreateGrant", r#"{"KeyId":"k","GranteePrincipal":"p","Operations":["Decrypt"]}"#).answer(200, r#"{"GrantId":"g","GrantToken":"PLANTED"}"#),
         Scene::json("codebuild", "CodeBuild_20161006.StartBuild", r#"{"projectName":"p","encryptionKeyOverride":"PLANTED","environmentVariablesOverride":[{"name":"n","value":"PLANTED"}]}"#),
         Scene::json("ssm", "AmazonSSM.GetDeployablePatchSnapshotForInstance", r#"{"InstanceId":"i","SnapshotId":"s"}"#).answer(200, r#"{"SnapshotDownloadUrl":"https://b/?X-Amz-Signature=PLANTED"}"#),
@@ -245,6 +255,24 @@ fn every_data_event_names_a_type_by_which_a_trail_can_select_it() {
         json!({"accountId":ACCOUNT,"type":"AWS::EC2::Snapshot","ARN":arn})
     };
     assert_eq!(resources(compared), json!([snapshot("snap-1"), snapshot("snap-2")]));
+}
+
+#[test]
+fn a_snapshot_shared_the_older_way_is_recorded_as_shared() {
+    let share = |operation: &str, more: &str| {
+        let scene = Scene::form("ec2", &format!("Action={operation}&Version=2016-11-15{more}"));
+        at(&scene.record(&recorder()), "/requestParameters").clone()
+    };
+    let with = "&SnapshotId=s&Attribute=createVolumePermission&OperationType=add&UserId.1=444455556666&UserGroup.1=all";
+    assert_eq!(
+        share("ModifySnapshotAttribute", with),
+        json!({"snapshotId":"s","attributeType":"CREATE_VOLUME_PERMISSION",
+            "createVolumePermission":{"add":{"items":[{"userId":"444455556666"},{"group":"all"}]}}})
+    );
+    assert_eq!(
+        share("ModifyImageAttribute", "&ImageId=i&Attribute=launchPermission&OperationType=remove&UserGroup.1=all"),
+        json!({"imageId":"i","attributeType":"launchPermission","launchPermission":{"remove":{"items":[{"group":"all"}]}}})
+    );
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(crate) fn response(call: &Call, answer: NodeRef<'_, '_>, out: &mut Json) {
         return old_members(operation, answer, call.operation.output(), 0, out);
     }
     out.key(&format!("{operation}Response"));
-    element(answer, None, 0, out);
+    element(answer, call.operation.output(), None, 0, out);
 }
 
 /// Parameters of signature version 2 and of presigned calls.
@@ -112,9 +112,15 @@ fn fields(node: NodeRef<'_, '_>, shape: Option<Shape<'_>>, tag: Option<&str>, de
     out.close_object();
 }
 
-/// XML as JSON without a model: attributes are members, repeated elements a list, text is taken for what it looks like.
-/// S3 records bodies in the same form. What is in elements named `hidden` does not stand there.
-pub(crate) fn element(node: NodeRef<'_, '_>, hidden: Option<&str>, depth: u32, out: &mut Json) {
+/// XML as JSON in its own names: attributes are members, repeated elements a list, text is taken for what it looks like.
+/// S3 records bodies in the same form. What is in elements named `hidden`, or marked in `shape`, does not stand there.
+pub(crate) fn element(
+    node: NodeRef<'_, '_>,
+    shape: Option<Shape<'_>>,
+    hidden: Option<&str>,
+    depth: u32,
+    out: &mut Json,
+) {
     if node.children().next().is_none() {
         return coerced(node.text().unwrap_or_default(), out);
     }
@@ -125,13 +131,18 @@ pub(crate) fn element(node: NodeRef<'_, '_>, hidden: Option<&str>, depth: u32, o
     for alike in by_name(node) {
         let Some(first) = alike.first() else { continue };
         out.foreign_key(first.name());
+        let member = shape.and_then(|shape| match shape.kind() {
+            Kind::List => shape.element(),
+            _ => shape.member_by_wire(local(first.name())),
+        });
+        let inner = member.map(|member| member.shape());
         match alike.as_slice() {
-            _ if is_secret(local(first.name()), None) => out.text(REMOVED),
+            _ if is_secret(local(first.name()), member) => out.text(REMOVED),
             _ if hidden == Some(local(first.name())) => out.text(crate::render::redact::HIDDEN),
-            [only] => element(*only, hidden, depth + 1, out),
+            [only] => element(*only, inner, hidden, depth + 1, out),
             several => {
                 out.open_list();
-                several.iter().for_each(|node| element(*node, hidden, depth + 1, out));
+                several.iter().for_each(|node| element(*node, inner, hidden, depth + 1, out));
                 out.close_list();
             }
         }
@@ -192,8 +203,12 @@ fn old_request(operation: &str, form: NodeRef<'_, '_>, input: Option<Shape<'_>>,
         run_instances(form, input, out);
         written.extend(form.child("Monitoring.Enabled").map(|_| "monitoring"));
     }
+    let is_permitted = permission(operation, form, out);
     for node in form.children() {
         let Some(member) = by_query_name(input, node.name()) else { continue };
+        if is_permitted && PERMITTED.iter().any(|(parameter, _)| *parameter == node.name()) {
+            continue;
+        }
         if operation == "RunInstances" && RUN_INSTANCES_MOVED.contains(&node.name()) {
             continue;
         }
@@ -204,6 +219,41 @@ fn old_request(operation: &str, form: NodeRef<'_, '_>, input: Option<Shape<'_>>,
         out.text_member("attributeType", value);
     }
     defaults(operation, form, input, operation, out);
+}
+
+/// Who is permitted, where `OperationType` says how, and what one of them is called in a record.
+const PERMITTED: [(&str, &str); 2] = [("UserId", "userId"), ("UserGroup", "group")];
+
+/// Writes the older way to add and remove permissions as the newer one, which is what detections look for: `OperationType=add`
+/// beside `UserId.1` says what `CreateVolumePermission.Add.1.UserId` says. Whether there was any.
+fn permission(operation: &str, form: NodeRef<'_, '_>, out: &mut Json) -> bool {
+    let name = match operation {
+        "ModifyImageAttribute" => "launchPermission",
+        "ModifySnapshotAttribute" => "createVolumePermission",
+        _ => return false,
+    };
+    let Some(how @ ("add" | "remove")) = form.child("OperationType").and_then(NodeRef::text) else { return false };
+    let listed = |parameter| form.child(parameter).map(numbered).unwrap_or_default();
+    let permitted = PERMITTED.map(|(parameter, member)| (member, listed(parameter)));
+    if permitted.iter().all(|(_, values)| values.is_empty()) {
+        return false;
+    }
+    out.key(name);
+    out.open_object();
+    out.key(how);
+    out.open_object();
+    out.key("items");
+    out.open_list();
+    for (member, value) in permitted.iter().flat_map(|(member, values)| values.iter().map(move |value| (member, value)))
+    {
+        out.open_object();
+        out.text_member(member, value.text().unwrap_or_default());
+        out.close_object();
+    }
+    out.close_list();
+    out.close_object();
+    out.close_object();
+    true
 }
 
 /// Adds what stands in a record although it was not sent.

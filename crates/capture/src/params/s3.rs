@@ -222,7 +222,7 @@ fn content(call: &Call, body: &Body<'_>, raw_body: &[u8], grantees: Grantees, ou
             out.foreign_key(tree.root().name());
             let start = out.len();
             let hidden = (grantees == Grantees::Hidden).then_some("EmailAddress");
-            crate::params::ec2::element(tree.root(), hidden, 0, out);
+            crate::params::ec2::element(tree.root(), None, hidden, 0, out);
             if is_data && out.len() - start > LONG_DOCUMENT {
                 out.rewind(start);
                 out.open_object();

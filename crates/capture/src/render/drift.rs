@@ -130,7 +130,6 @@ static SHOWN: &[(&str, &[&str])] = &[
     ("directconnect", &["DescribeDirectConnectGateways", "DescribeLags"]),
     ("ecr", &["DescribeImageScanFindings"]),
     ("ecs", &["ListTagsForResource"]),
-    ("elbv2", &["DescribeTargetGroups"]),
     ("polly", &["SynthesizeSpeech"]),
     (
         "redshift",

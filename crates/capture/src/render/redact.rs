@@ -57,6 +57,7 @@ static ROWS: &[Row] = &[
     row("apigatewayv2", "StageVariables", Mask::Text("***")),
     row("appconfigdata", "ConfigurationToken", Mask::Text(HIDDEN)),
     row("appconfigdata", "InitialConfigurationToken", Mask::Text(HIDDEN)),
+    row("appflow", "authCode", Mask::Text("***")),
     inside("appsync", "apiKey", "id", Mask::Text("***")),
     row("appsync", "ownerContact", Mask::Text("***")),
     row("appsync", "requestMappingTemplate", Mask::Text("***")),
@@ -91,6 +92,8 @@ static ROWS: &[Row] = &[
     row("bedrock-runtime", "serviceTier", Mask::Drop),
     row("bedrock-runtime", "system", Mask::Drop),
     row("bedrock-runtime", "toolConfig", Mask::Drop),
+    row("chime", "PersonalPIN", Mask::Text(HIDDEN)),
+    row("cleanroomsml", "environment", Mask::Leaves(HIDDEN)),
     // "Only the input parameter key names are logged" (CloudFormation User Guide, "Logging CloudFormation API calls").
     row("cloudformation", "ParameterValue", Mask::Drop),
     row("cloudformation", "ResolvedValue", Mask::Drop),
@@ -100,15 +103,18 @@ static ROWS: &[Row] = &[
     row("codebuild", "encryptionKeyOverride", Mask::Text(HIDDEN)),
     row("codebuild", "environmentVariables", Mask::Leaves(HIDDEN)),
     row("codebuild", "environmentVariablesOverride", Mask::Leaves(HIDDEN)),
+    row("codebuild", "secret", Mask::Text(HIDDEN)),
     row("codebuild", "tags", Mask::Leaves(HIDDEN)),
     row("cognito-identity", "SecretKey", Mask::Drop),
     row("cognito-identity", "SessionToken", Mask::Show),
     row("cognito-idp", "Attributes", Mask::Text(HIDDEN)),
     row("cognito-idp", "ConfirmationCode", Mask::Text(HIDDEN)),
+    row("cognito-idp", "PreSignedUrl", Mask::Text(HIDDEN)),
     row("cognito-idp", "UserAttributes", Mask::Text(HIDDEN)),
     row("connect", "Content", Mask::Text("***")),
     row("dataexchange", "QueryStringParameters", Mask::Drop),
     row("dataexchange", "RequestHeaders", Mask::Drop),
+    row("directconnect", "authKey", Mask::Text(HIDDEN)),
     inside("dynamodb", "Tags", "Key", Mask::Show),
     row("dynamodb", "AttributesToGet", Mask::Drop),
     row("dynamodb", "Expected", Mask::Drop),
@@ -132,23 +138,32 @@ static ROWS: &[Row] = &[
     inside("elasticbeanstalk", "OptionSettings", "Value", Mask::Text(HIDDEN)),
     row("emr", "Configurations", Mask::Text(HIDDEN)),
     inside("events", "Entries", "Detail", Mask::Text(HIDDEN)),
+    row("firehose", "HECToken", Mask::Text(HIDDEN)),
     row("glue", "ConnectionProperties", Mask::Leaves(HIDDEN)),
     row("greengrass", "InitialVersion", Mask::Text("***")),
     row("iam", "AllowUsersToChangePassword", Mask::Show),
     row("iam", "AuthenticationCode1", Mask::Drop),
     row("iam", "AuthenticationCode2", Mask::Drop),
+    row("iot", "token", Mask::Text(HIDDEN)),
     row("kinesis", "Data", Mask::Drop),
     // Whoever has it may use the key, before the grant is known everywhere.
     row("kms", "GrantToken", Mask::Drop),
     row("lambda", "Variables", Mask::Drop),
     row("lambda", "ZipFile", Mask::Drop),
+    row("license-manager", "SignedToken", Mask::Text(HIDDEN)),
+    row("license-manager", "Token", Mask::Text(HIDDEN)),
     row("lightsail", "userData", Mask::Text(EC2)),
     row("logs", "logEvents", Mask::Drop),
+    inside("medialive", "HlsAkamaiSettings", "Token", Mask::Text(HIDDEN)),
     row("mwaa", "QueryParameters", Mask::Text("***")),
     row("network-firewall", "Description", Mask::Text(HIDDEN)),
     row("organizations", "AccountName", Mask::Text("****")),
     row("organizations", "Email", Mask::Text("****")),
+    row("pinpoint", "ApiKey", Mask::Text(HIDDEN)),
     row("pinpoint", "Credential", Mask::Text(HIDDEN)),
+    row("pinpoint", "Otp", Mask::Text(HIDDEN)),
+    row("pinpoint", "ServiceJson", Mask::Text(HIDDEN)),
+    row("pinpoint", "TokenKey", Mask::Text(HIDDEN)),
     inside("pinpoint", "CampaignResponse", "Description", Mask::Text("***")),
     inside("pinpoint", "CampaignResponse", "Name", Mask::Text("***")),
     inside("pinpoint", "WriteCampaignRequest", "Description", Mask::Text("***")),
@@ -159,6 +174,7 @@ static ROWS: &[Row] = &[
     row("pinpoint-sms-voice-v2", "MessageBody", Mask::Text(HIDDEN)),
     row("pinpoint-sms-voice-v2", "RcsMessageContent", Mask::Text(HIDDEN)),
     row("pinpoint-sms-voice-v2", "TemplateVariables", Mask::Text(HIDDEN)),
+    inside("pipes", "Environment", "Value", Mask::Text(HIDDEN)),
     row("polly", "Text", Mask::Text(STARS)),
     row("rds-data", "database", Mask::Text(STARS)),
     row("rds-data", "parameterSets", Mask::Leaves(STARS)),
@@ -175,6 +191,7 @@ static ROWS: &[Row] = &[
     row("s3vectors", "queryVector", Mask::Drop),
     row("secretsmanager", "SecretBinary", Mask::Drop),
     row("secretsmanager", "SecretString", Mask::Drop),
+    row("securityhub", "AuthCode", Mask::Text("***")),
     row("ses", "BccAddresses", Mask::TextList(HIDDEN)),
     row("ses", "CcAddresses", Mask::TextList(HIDDEN)),
     row("ses", "Data", Mask::Text(HIDDEN)),
@@ -221,10 +238,11 @@ static ROWS: &[Row] = &[
     row("wellarchitected", "LensVersion", Mask::Text("***")),
     row("wellarchitected", "Notes", Mask::Text("***")),
     row("wellarchitected", "SelectedChoices", Mask::Text("***")),
+    row("workmail", "Token", Mask::Text(HIDDEN)),
 ];
 
 /// Endings of names that mean a secret in any service, where nothing else is said.
-const SECRET_ENDINGS: [&str; 27] = [
+const SECRET_ENDINGS: [&str; 32] = [
     "Password",
     "Passwords",
     "PasswordVerifier",
@@ -238,6 +256,7 @@ const SECRET_ENDINGS: [&str; 27] = [
     "PrivateKey",
     "PreSharedKey",
     "ApiKeyValue",
+    "ApiToken",
     "PlatformCredential",
     "AuthToken",
     "AccessToken",
@@ -246,8 +265,12 @@ const SECRET_ENDINGS: [&str; 27] = [
     "BearerToken",
     "SessionToken",
     "SecurityToken",
+    "ParticipantToken",
+    "ConnectionToken",
+    "SecretToken",
     "TokenCode",
     "TokenValue",
+    "VerificationCode",
     "SAMLAssertion",
     "UserData",
     "UserDataOverride",
@@ -319,7 +342,7 @@ mod tests {
         for row in ROWS {
             let service = catalog.service(catalog.by_name(row.service).unwrap().id()).unwrap();
             let known =
-                service.operations().flat_map(|o| [o.input(), o.output()]).flatten().any(|s| has(s, row.member, 7));
+                service.operations().flat_map(|o| [o.input(), o.output()]).flatten().any(|s| has(s, row.member, 9));
             assert!(known, "{row:?}");
         }
     }
