@@ -103,7 +103,8 @@ impl House {
         };
         let caller = match self.caller(&parts, &body, service, protocol) {
             Ok(caller) => caller,
-            Err((status, code, message)) => return refuse(status, code, &message, Some(Reason::BadSignature)),
+            // The code tells the recorder, as that of any service does, that nobody was let in.
+            Err((status, code, message)) => return refuse(status, code, &message, None),
         };
         let (caller, region) = (caller.0, caller.1.unwrap_or_else(|| self.region.clone()));
         let call = Collected { parts: &parts, body, service, caller, region, request_id: request_id.clone() };

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.opentrail import client
+from harness.process import eventually
 from harness.records import by_request, lookup, recorded, records_of
 
 
@@ -61,6 +62,21 @@ def test_without_a_signature_nothing_is_told(trail):
     answer = json.loads(refused.value.read())
     assert "MissingAuthenticationToken" in answer["__type"], answer
     assert_unrecorded(trail, "DescribeTrails")
+    metrics = trail.get("/_opentrail/metrics")[1].decode()
+    assert 'opentrail_calls_unrecorded_total{reason="unauthenticated"} 1\n' in metrics, metrics
+
+
+def test_who_wants_a_record_of_everything_has_one_of_a_stranger_too(house):
+    trail = house(auth="verify", flags=["--record-unauthenticated"]).start()
+    forged = (trail.key()[0], "x" * 40)
+    for service, call in (("cloudtrail", lambda c: c.describe_trails()), ("sts", lambda c: c.get_caller_identity()), ("iam", lambda c: c.list_users())):
+        with pytest.raises(ClientError):
+            call(client(trail.url, service, forged, user_agent_extra="intruder/3"))
+    for name in ("DescribeTrails", "GetCallerIdentity", "ListUsers"):
+        (record,) = eventually(lambda: [record for record in records_of(lookup(trail.client("cloudtrail"), "EventName", name)) if "intruder/3" in record["userAgent"]], 10, what=name)  # noqa: B023
+        identity = record["userIdentity"]
+        assert identity["type"] == "Unknown" and identity["accessKeyId"] == forged[0] and "arn" not in identity, identity
+        assert record["errorCode"] in {"InvalidSignatureException", "SignatureDoesNotMatch"}, record
 
 
 def test_an_object_is_not_public(trail):

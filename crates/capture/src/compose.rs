@@ -191,7 +191,7 @@ impl Record<'_> {
         let bucket = self.call.service.name() == "s3"
             && !s3::has_no_bucket(&self.call, self.failed.map(|failed| failed.code.as_str()))
             && s3::Address::of(&self.call, &self.exchange.request).bucket.is_some();
-        accounts::owner(&self.call, caller, self.exchange, self.body, house, bucket)
+        accounts::owner(&self.call, caller, self.exchange, (self.body, self.answer), house, bucket)
     }
 
     /// One record, or the caller's and the owner's.

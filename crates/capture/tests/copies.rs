@@ -153,6 +153,29 @@ fn only_the_requester_reads_the_addresses_of_those_who_are_granted_something() {
 }
 
 #[test]
+fn a_key_that_only_the_answer_names_and_a_bus_of_an_entry_say_whose_they_are() {
+    let decrypt = |asked: &str| {
+        Scene::unsigned("POST", "/")
+            .by(BOB, "kms")
+            .header("x-amz-target", "TrentService.Decrypt")
+            .body(asked)
+            .answer(200, &format!(r#"{{"KeyId":"arn:aws:kms:eu-west-1:{ACCOUNT}:key/k"}}"#))
+            .records(&two_accounts())
+            .len()
+    };
+    assert_eq!((decrypt(r#"{"CiphertextBlob":"AA=="}"#), decrypt(r#"{"KeyId":"alias/own"}"#)), (2, 1));
+    let put = |bus: &str| {
+        Scene::unsigned("POST", "/")
+            .by(BOB, "events")
+            .header("x-amz-target", "AWSEvents.PutEvents")
+            .body(&format!(r#"{{"Entries":[{{"Source":"s"}},{{"Source":"s","EventBusName":"{bus}"}}]}}"#))
+            .records(&two_accounts())
+            .len()
+    };
+    assert_eq!((put(&format!("arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/b")), put("b")), (2, 1));
+}
+
+#[test]
 fn refusals_of_sts_and_kms_stay_with_the_caller() {
     let denied = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
     let records = assume(BOB, ACCOUNT).answer(403, denied).records(&two_accounts());

@@ -258,6 +258,36 @@ fn every_data_event_names_a_type_by_which_a_trail_can_select_it() {
 }
 
 #[test]
+fn a_queue_that_is_missing_has_one_name_in_both_protocols() {
+    let missing = "<ErrorResponse><Error><Code>AWS.SimpleQueueService.NonExistentQueue</Code></Error></ErrorResponse>";
+    let query = Scene::form("sqs", "Action=GetQueueUrl&Version=2012-11-05&QueueName=q").answer(400, missing);
+    let json = Scene::json("sqs", "AmazonSQS.GetQueueUrl", r#"{"QueueName":"q"}"#)
+        .answer(400, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist"}"#);
+    for scene in [query, json] {
+        assert_eq!(at(&scene.record(&recorder()), "/errorCode"), "QueueDoesNotExist");
+    }
+}
+
+#[test]
+fn a_web_identity_token_that_has_expired_is_no_bad_signature() {
+    let expired = |query: &str| {
+        Scene::unsigned("POST", "/")
+            .header("host", "sts.amazonaws.com")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(query)
+            .answer(400, "<ErrorResponse><Error><Code>ExpiredTokenException</Code></Error></ErrorResponse>")
+    };
+    let web = expired(
+        "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr&RoleSessionName=s&WebIdentityToken=PLANTED",
+    );
+    let record = web.record(&recorder());
+    assert_eq!(at(&record, "/errorCode"), "ExpiredTokenException");
+    assert_eq!(at(&record, "/userIdentity/type"), "WebIdentityUser");
+    let other = expired("Action=GetCallerIdentity&Version=2011-06-15").play(&recorder());
+    assert!(matches!(other, Verdict::Unrecorded(Reason::Unauthenticated)), "{other:?}");
+}
+
+#[test]
 fn a_snapshot_shared_the_older_way_is_recorded_as_shared() {
     let share = |operation: &str, more: &str| {
         let scene = Scene::form("ec2", &format!("Action={operation}&Version=2016-11-15{more}"));

@@ -30,7 +30,7 @@ pub(super) fn owner<'e>(
     call: &Call,
     caller: &Identity,
     exchange: &'e Exchange<'_>,
-    body: &'e Body<'_>,
+    (body, answer): (&Body<'_>, &Body<'_>),
     house: &'e str,
     bucket: bool,
 ) -> Option<String> {
@@ -38,17 +38,32 @@ pub(super) fn owner<'e>(
     let service = call.service.name();
     let owner = if service == "s3" {
         is_account(house).then(|| house.to_owned()).filter(|_| bucket)
+    } else if (service, call.operation.name()) == ("events", "PutEvents") {
+        // Buses are named by each entry: one of somebody else's makes the call one of two accounts.
+        let entries = body.root().and_then(|root| root.child("Entries"));
+        let buses =
+            entries.into_iter().flat_map(NodeRef::children).filter_map(|entry| entry.child("EventBusName")?.text());
+        buses.filter_map(account_in).find(|owner| *owner != caller).map(str::to_owned)
     } else {
-        NAMES.iter().filter(|(named, _)| *named == service).find_map(|(_, member)| {
+        let named = NAMES.iter().filter(|(named, _)| *named == service).find_map(|(_, member)| {
             let wire =
                 call.operation.input().and_then(|input| input.member(member)).map(|member| member.wire_name())?;
             let labels = aws::uri_labels(call.operation, &exchange.request);
             let label = labels.iter().find(|(label, _)| *label == wire).and_then(|(_, raw)| percent_decoded(raw));
             let sent = body.root().and_then(|root| root.child(wire)).and_then(NodeRef::text);
             account_in(sent.or(label.as_deref())?).map(str::to_owned)
-        })
+        });
+        named.or_else(|| key_owner(call, body, answer))
     };
     owner.filter(|owner| owner != caller)
+}
+
+/// Whose key it was, as the answer says: what is encrypted is decrypted without naming one.
+/// A key that is named by an id or an alias is the caller's own.
+fn key_owner(call: &Call, body: &Body<'_>, answer: &Body<'_>) -> Option<String> {
+    let is_named = body.root().is_some_and(|root| root.child("KeyId").is_some());
+    let root = answer.root().filter(|_| call.service.name() == "kms" && !is_named)?;
+    account_in(root.child("KeyId")?.text()?).map(str::to_owned)
 }
 
 /// Whether only the caller's account hears of it.
@@ -69,11 +84,12 @@ fn account_of(caller: &Identity) -> Option<&str> {
     caller.account_id.as_deref().filter(|account| is_account(account))
 }
 
-/// The account in an ARN, or in a queue's URL (`https://HOST/ACCOUNT/NAME`).
+/// The account in an ARN, in a queue's URL (`https://HOST/ACCOUNT/NAME`), or before a function's name (`ACCOUNT:function:NAME`).
 fn account_in(name: &str) -> Option<&str> {
-    let account = match name.split_once("://") {
-        Some((_, rest)) => rest.trim_end_matches('/').rsplit('/').nth(1),
-        None => name.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3)),
+    let account = match (name.split_once("://"), name.strip_prefix("arn:")) {
+        (Some((_, rest)), _) => rest.trim_end_matches('/').rsplit('/').nth(1),
+        (None, Some(rest)) => rest.split(':').nth(3),
+        (None, None) => name.split_once(':').map(|(account, _)| account),
     };
     account.filter(|account| is_account(account))
 }
@@ -90,7 +106,16 @@ mod tests {
     fn the_account_is_in_the_arn_or_the_url_or_unknown() {
         assert_eq!(account_in("arn:aws:iam::444455556666:role/r"), Some("444455556666"));
         assert_eq!(account_in("https://sqs.eu-west-1.amazonaws.com/444455556666/q"), Some("444455556666"));
-        for name in ["name", "arn:aws:s3:::b", "arn:aws:iam::aws:policy/p", "http://localhost/q", "arn:"] {
+        assert_eq!(account_in("444455556666:function:f:live"), Some("444455556666"));
+        for name in [
+            "name",
+            "444455556666",
+            "f:live",
+            "arn:aws:s3:::b",
+            "arn:aws:iam::aws:policy/p",
+            "http://localhost/q",
+            "arn:",
+        ] {
             assert_eq!(account_in(name), None, "{name}");
         }
     }

@@ -33,7 +33,7 @@ const DENIED: [&str; 5] = [
 
 /// Codes of "I do not know you". `AuthFailure` is one with status 401 only: with any other EC2 says that somebody else than the
 /// caller may not, as a service may not write to the bucket to which the caller exports, and records the call.
-const UNAUTHENTICATED: [&str; 14] = [
+const UNAUTHENTICATED: [&str; 15] = [
     "AuthFailure",
     "AuthorizationHeaderMalformed",
     "ExpiredToken",
@@ -45,6 +45,7 @@ const UNAUTHENTICATED: [&str; 14] = [
     "InvalidSignatureException",
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
+    "RequestExpired",
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
@@ -95,14 +96,21 @@ fn answered(call: &Call, response: &Response<'_>, body: &Body<'_>) -> Failed {
     };
     let wire = code.map(bare).unwrap_or_else(|| unnamed(call, response.status));
     let denied = DENIED.contains(&wire.as_ref());
-    let unauthenticated =
-        UNAUTHENTICATED.contains(&wire.as_ref()) && !(wire == "AuthFailure" && response.status != 401);
+    let unauthenticated = UNAUTHENTICATED.contains(&wire.as_ref())
+        && !(wire == "AuthFailure" && response.status != 401)
+        && !(wire.starts_with("ExpiredToken") && is_by_token(call));
     Failed {
         code: recorded(call, response.status, &wire, denied).into_owned(),
         message: message.filter(|message| !message.is_empty()).map(str::to_owned),
         denied,
         unauthenticated,
     }
+}
+
+/// Whether the caller shows somebody else's token and signs nothing, so that a token which has expired is a parameter that is wrong
+/// (§17: SAML and OIDC calls of STS are recorded).
+fn is_by_token(call: &Call) -> bool {
+    call.service.name() == "sts" && matches!(call.operation.name(), "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity")
 }
 
 /// What the record says for a code of the wire.
@@ -115,11 +123,24 @@ fn recorded<'w>(call: &Call, status: u16, wire: &'w str, denied: bool) -> Cow<'w
     if denied {
         return Cow::Borrowed("AccessDenied");
     }
+    let wire = match call.service.name() {
+        "sqs" => of_sqs(wire),
+        _ => wire,
+    };
     // Query services record the modeled name of an exception, not its code on the wire, also where they are called in JSON.
     let modeled = call.operation.errors().find(|error| error.code() == wire || error.name() == wire);
     match modeled {
         Some(error) if call.protocol != Protocol::RestXml => Cow::Borrowed(error.name()),
         _ => Cow::Borrowed(wire),
+    }
+}
+
+/// The modeled name of what SQS says in its query protocol, which its model does not have any more.
+fn of_sqs(wire: &str) -> &str {
+    match wire.strip_prefix("AWS.SimpleQueueService.").unwrap_or(wire) {
+        "NonExistentQueue" => "QueueDoesNotExist",
+        "QueueAlreadyExists" => "QueueNameExists",
+        code => code,
     }
 }
 

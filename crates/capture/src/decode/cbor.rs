@@ -83,11 +83,19 @@ impl<'a> Reader<'a> {
         tree.set(node, if map { Value::Object } else { Value::List });
         let mut left = length;
         loop {
-            match &mut left {
-                Some(0) => return Ok(()),
-                Some(left) => *left -= 1,
-                None if self.is_break() => return Ok(()),
-                None => {}
+            let is_end = match &mut left {
+                Some(0) => true,
+                Some(left) => {
+                    *left -= 1;
+                    false
+                }
+                None => self.is_break(),
+            };
+            if is_end {
+                if map {
+                    tree.keep_last_of_each_name(node);
+                }
+                return Ok(());
             }
             let name = if map {
                 let key = self.lead()?;

@@ -97,6 +97,9 @@ impl<'a> Reader<'a> {
             }
             self.space();
             if self.eat(close) {
+                if object {
+                    tree.keep_last_of_each_name(parent);
+                }
                 return Ok(());
             }
             self.expect(b',')?;
@@ -220,6 +223,19 @@ pub(crate) fn is_number(text: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn of_members_with_one_name_the_last_is_read() {
+        let many = (0..30).map(|n| format!(r#""n{n}":{n},"#)).collect::<String>();
+        for more in ["", many.as_str()] {
+            let text = format!(r#"{{"a":{{"x":1}},{more}"b":1,"\u0061":2,"b":[3,3],"a":4}}"#);
+            let tree = tree(text.as_bytes()).unwrap();
+            let root = tree.root();
+            assert_eq!(root.child("a").and_then(|a| a.text()), Some("4"), "{text}");
+            assert_eq!(root.children().filter(|child| matches!(child.name(), "a" | "b")).count(), 2, "{text}");
+            assert_eq!(root.child("b").map(|b| b.children().count()), Some(2), "what is in lists has no name");
+        }
+    }
 
     #[test]
     fn reads_nested_values_and_escapes() {

@@ -2,7 +2,9 @@
 //!
 //! One arena for each body: no allocation for each value, text borrowed from the wire wherever it needs no unescaping.
 
+use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// More values than any record can show: at two bytes each they pass the cap of §2 (100 KB).
 pub(crate) const MAX_NODES: usize = 60_000;
@@ -103,6 +105,43 @@ impl<'a> Tree<'a> {
             parent.last = at;
         }
         Ok(Id(at))
+    }
+
+    /// Leaves of children with the same name only the last, which is the one that readers of JSON and CBOR go by: what a service acts
+    /// on must not be hidden from the record by an earlier one.
+    pub(crate) fn keep_last_of_each_name(&mut self, parent: Id) {
+        /// Up to so many are compared with one another.
+        const FEW: usize = 24;
+        let children: SmallVec<[u32; FEW]> =
+            NodeRef { tree: self, at: parent.0 }.children().map(|child| child.at).collect();
+        let name = |at: &u32| self.node(*at).map_or("", |node| node.name.as_ref());
+        let mut seen = HashSet::new();
+        let mut kept: SmallVec<[u32; FEW]> = SmallVec::new();
+        for (place, child) in children.iter().enumerate().rev() {
+            let is_first_seen = if children.len() <= FEW {
+                children.iter().skip(place + 1).all(|later| name(later) != name(child))
+            } else {
+                seen.insert(name(child))
+            };
+            if is_first_seen {
+                kept.push(*child);
+            }
+        }
+        if kept.len() == children.len() {
+            return;
+        }
+        kept.reverse();
+        let next = kept.iter().skip(1).copied().chain([NONE]);
+        for (child, next) in kept.iter().zip(next) {
+            if let Some(node) = self.nodes.get_mut(*child as usize) {
+                node.next = next;
+            }
+        }
+        if let (Some(node), Some(first), Some(last)) =
+            (self.nodes.get_mut(parent.0 as usize), kept.first(), kept.last())
+        {
+            (node.first, node.last) = (*first, *last);
+        }
     }
 
     /// Marks a node as an XML attribute.
