@@ -1,5 +1,6 @@
 //! Where log files go: the store that is served here, or the upstream that owns S3.
 
+use crate::bucket_policy;
 use crate::config::{Config, UpstreamKeys};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -73,9 +74,7 @@ impl LogBucket for Buckets {
     fn check_bucket<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), BucketError>> {
         match self {
             Buckets::Upstream(endpoint) => endpoint.check_bucket(bucket),
-            Buckets::Embedded(store, _) => {
-                Box::pin(async move { store.bucket(bucket).await.map(|_| ()).map_err(|error| refused(&error)) })
-            }
+            Buckets::Embedded(store, _) => Box::pin(permitted(store, "s3:GetBucketAcl", bucket, None)),
         }
     }
 
@@ -92,6 +91,10 @@ impl LogBucket for Buckets {
                 if headers.encryption != Encryption::Store {
                     let message = "the store that is served here does not encrypt: send s3 to an upstream that does";
                     return Err(BucketError::Refused { code: UNENCRYPTED.to_owned(), message: message.to_owned() });
+                }
+                // AWS has no transparency logs, so the policies that its documentation gives do not permit them.
+                if !key.contains(trail::transparency::KIND) {
+                    permitted(store, "s3:PutObject", bucket, Some(key)).await?;
                 }
                 let attributes = s3::Attributes {
                     content_type: Some(headers.content_type.to_owned()),
@@ -116,6 +119,17 @@ impl LogBucket for Buckets {
             }),
         }
     }
+}
+
+/// Whether the embedded bucket is there, and its policy, if it has one, lets CloudTrail do that.
+async fn permitted(store: &Store, action: &str, bucket: &str, key: Option<&str>) -> Result<(), BucketError> {
+    let Some(policy) = store.bucket_policy(bucket).await.map_err(|error| refused(&error))? else { return Ok(()) };
+    let resource = key.map_or_else(|| bucket.to_owned(), |key| format!("{bucket}/{key}"));
+    if bucket_policy::permits(&policy, action, &resource) {
+        return Ok(());
+    }
+    let message = format!("the policy of the bucket does not let cloudtrail.amazonaws.com do {action} to {resource}");
+    Err(BucketError::Refused { code: "AccessDenied".to_owned(), message })
 }
 
 /// What the embedded store answers to a KMS key.

@@ -1,10 +1,12 @@
 """A newcomer starts it with nothing else installed and uses the AWS CLI as ever."""
 
 import configparser
+import json
 import re
 import stat
 
 import pytest
+from botocore.exceptions import ClientError
 
 from harness.cli import Cli
 from harness.opentrail import ACCOUNT
@@ -114,6 +116,40 @@ def test_a_trail_of_ones_own_logs_once_it_is_started(aws, trail):
 def test_mistakes_get_the_modeled_error(aws, words, error):
     answer = aws.run("cloudtrail", *words)
     assert answer.code != 0 and error in answer.err, answer.err
+
+
+def test_the_policy_of_a_bucket_holds_for_trails(trail):
+    s3, cloudtrail = trail.client("s3"), trail.client("cloudtrail")
+    s3.create_bucket(Bucket="guarded")
+    service, objects = {"Service": "cloudtrail.amazonaws.com"}, f"arn:aws:s3:::guarded/team/AWSLogs/{ACCOUNT}/*"
+    documented = [
+        {"Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": "arn:aws:s3:::guarded"},
+        {"Effect": "Allow", "Principal": service, "Action": "s3:PutObject", "Resource": objects, "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}},
+    ]
+    refused = [
+        ([*documented, {"Effect": "Deny", "Principal": service, "Action": "s3:*", "Resource": "arn:aws:s3:::guarded/*"}], "team"),
+        (documented[:1], "team"),
+        (documented, "other"),
+    ]
+
+    def guard(statements):
+        s3.put_bucket_policy(Bucket="guarded", Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+    for statements, prefix in refused:
+        guard(statements)
+        with pytest.raises(ClientError) as error:
+            cloudtrail.create_trail(Name="guarded", S3BucketName="guarded", S3KeyPrefix=prefix)
+        assert error.value.response["Error"]["Code"] == "InsufficientS3BucketPolicyException", (statements, prefix)
+    guard(documented)
+    cloudtrail.create_trail(Name="guarded", S3BucketName="guarded", S3KeyPrefix="team")
+    # And later: what it forbids is not delivered, the trail says so, and what waited comes when it is permitted again.
+    guard(documented[:1])
+    cloudtrail.start_logging(Name="guarded")
+    s3.create_bucket(Bucket="kept-from-guarded")
+    eventually(lambda: cloudtrail.get_trail_status(Name="guarded").get("LatestDeliveryError") == "AccessDenied", 30, what="the refusal in the status")
+    guard(documented)
+    delivered(s3, "guarded", lambda records: any(record["eventName"] == "CreateBucket" for record in records), 60, prefix="team/")
+    cloudtrail.delete_trail(Name="guarded")
 
 
 def test_ones_own_calls_are_found_a_second_later(trail, aws):

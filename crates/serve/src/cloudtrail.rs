@@ -204,14 +204,16 @@ impl CloudTrail {
                     let created = settings::create(state, &input, journal_end, call.now_ms);
                     created.map(|trail| Change::put(trail, Expected::Absent))
                 };
-                self.changed(call, decide, settings_answer).await?
+                let asked = input.boolean("RecursiveLogging")?;
+                self.changed(call, decide, |trail| settings_answer(trail, asked)).await?
             }
             Operation::UpdateTrail => {
                 let decide = |state: &State<'_>| {
                     let updated = settings::update(state, &input, self.journal.end().0, |trail| self.delivered(trail));
                     updated.map(|(trail, version)| Change::put(trail, version.into()))
                 };
-                self.changed(call, decide, settings_answer).await?
+                let asked = input.boolean("RecursiveLogging")?;
+                self.changed(call, decide, |trail| settings_answer(trail, asked)).await?
             }
             Operation::PutEventSelectors => {
                 let decide = |state: &State<'_>| {
@@ -450,8 +452,8 @@ impl Change {
     }
 }
 
-fn settings_answer(trail: &Trail) -> Result<Value, ApiError> {
-    reads::value(&TrailOutput::changed(trail))
+fn settings_answer(trail: &Trail, recursive_logging: Option<bool>) -> Result<Value, ApiError> {
+    reads::value(&TrailOutput::changed(trail, recursive_logging))
 }
 
 fn respond(status: StatusCode, request_id: &str, body: String) -> Response<Bytes> {

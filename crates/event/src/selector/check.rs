@@ -118,7 +118,7 @@ fn is_resource_value(value: &str, service: &str) -> bool {
 
 fn is_object(resource: &str) -> bool {
     resource.split_once('/').is_some_and(|(bucket, _)| {
-        (3..=63).contains(&bucket.len())
+        (1..=63).contains(&bucket.len())
             && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
     })
 }

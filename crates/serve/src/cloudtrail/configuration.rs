@@ -32,9 +32,6 @@ pub(crate) fn put(state: &State<'_>, input: &Input) -> Result<(Trail, Version), 
     }
     let aggregations = given.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let found = state.to_change(name)?;
-    if !aggregations.is_empty() && !found.selectors.clone().unwrap_or_default().select_data() {
-        return Err(invalid("Data events can be aggregated on a trail that logs data events.".to_owned()));
-    }
     let mut trail = Trail::clone(found);
     trail.aggregations = aggregations;
     Ok((trail, found.version))

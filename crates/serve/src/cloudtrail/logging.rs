@@ -26,7 +26,7 @@ pub(crate) fn start(
     Ok(Some((trail, found.version)))
 }
 
-/// The trail after StopLogging. `None` when it does not log.
+/// The trail after StopLogging, which turns Insights off as well. `None` when it does not log.
 ///
 /// # Errors
 /// Those of [`State::to_change`].
@@ -37,5 +37,6 @@ pub(crate) fn stop(state: &State<'_>, input: &Input, now_ms: u64) -> Result<Opti
     }
     let mut trail = Trail::clone(found);
     trail.logging.stop(now_ms);
+    trail.insight_selectors.clear();
     Ok(Some((trail, found.version)))
 }

@@ -36,14 +36,14 @@ pub(crate) struct TrailOutput<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     has_insight_selectors: Option<bool>,
     is_organization_trail: bool,
-    /// Shown only where it is not the default: clients older than September 2026 do not know it.
+    /// After a change shown only where it was asked for, or is not the default (§2).
     #[serde(skip_serializing_if = "Option::is_none")]
     recursive_logging: Option<bool>,
 }
 
 impl<'a> TrailOutput<'a> {
-    /// As CreateTrail and UpdateTrail answer.
-    pub(crate) fn changed(trail: &'a Trail) -> TrailOutput<'a> {
+    /// As CreateTrail and UpdateTrail answer; `recursive_logging` is what was asked for.
+    pub(crate) fn changed(trail: &'a Trail, recursive_logging: Option<bool>) -> TrailOutput<'a> {
         TrailOutput {
             name: &trail.name,
             s3_bucket_name: &trail.s3_bucket_name,
@@ -61,7 +61,7 @@ impl<'a> TrailOutput<'a> {
             has_custom_event_selectors: None,
             has_insight_selectors: None,
             is_organization_trail: trail.is_organization_trail,
-            recursive_logging: (!trail.recursive_logging).then_some(false),
+            recursive_logging: recursive_logging.or((!trail.recursive_logging).then_some(false)),
         }
     }
 
@@ -71,7 +71,8 @@ impl<'a> TrailOutput<'a> {
             home_region: Some(&trail.home_region),
             has_custom_event_selectors: Some(trail.selectors.as_ref().is_some_and(Selectors::are_custom)),
             has_insight_selectors: Some(!trail.insight_selectors.is_empty()),
-            ..TrailOutput::changed(trail)
+            recursive_logging: Some(trail.recursive_logging),
+            ..TrailOutput::changed(trail, None)
         }
     }
 }

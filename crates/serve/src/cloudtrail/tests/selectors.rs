@@ -146,6 +146,13 @@ fn insights_are_off_until_they_are_put_and_off_again_with_an_empty_list() {
     api.refuses("PutInsightSelectors", elsewhere, "InvalidParameterCombinationException");
     api.ok("PutInsightSelectors", json!({"TrailName": "main", "InsightSelectors": []}));
     api.refuses("GetInsightSelectors", json!({"TrailName": "main"}), "InsightNotEnabledException");
+    api.ok("StartLogging", json!({"Name": "main"}));
+    api.ok(
+        "PutInsightSelectors",
+        json!({"TrailName": "main", "InsightSelectors": [{"InsightType": "ApiCallRateInsight"}]}),
+    );
+    api.ok("StopLogging", json!({"Name": "main"}));
+    api.refuses("GetInsightSelectors", json!({"TrailName": "main"}), "InsightNotEnabledException");
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn insights_need_the_events_that_they_are_drawn_from() {
 }
 
 #[test]
-fn a_trail_that_logs_data_events_can_roll_them_up() {
+fn a_trail_keeps_how_its_data_events_are_rolled_up() {
     let api = Api::new();
     api.create("main");
     let aggregations = json!([{"EventCategory": "Data", "Templates": ["API_ACTIVITY", "USER_ACTIONS"]}]);
@@ -191,8 +198,6 @@ fn a_trail_that_logs_data_events_can_roll_them_up() {
     let put = json!({"TrailName": "main", "AggregationConfigurations": aggregations});
     let none = json!({"TrailARN": main, "AggregationConfigurations": []});
     assert_eq!(api.ok("GetEventConfiguration", json!({"TrailName": "main"})), none);
-    api.refuses("PutEventConfiguration", put.clone(), "InvalidParameterException");
-    api.ok("PutEventSelectors", json!({"TrailName": "main", "AdvancedEventSelectors": writes()}));
     let answer = api.ok("PutEventConfiguration", put);
     let shown = json!([{"Templates": ["API_ACTIVITY", "USER_ACTIONS"], "EventCategory": "Data"}]);
     assert_eq!(answer, json!({"TrailARN": main, "AggregationConfigurations": shown}));

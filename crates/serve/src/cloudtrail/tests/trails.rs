@@ -14,7 +14,13 @@ fn a_new_trail_has_the_defaults_of_the_api_and_is_shown_without_what_is_not_set(
     expected["HomeRegion"] = json!("eu-west-1");
     expected["HasCustomEventSelectors"] = json!(false);
     expected["HasInsightSelectors"] = json!(false);
+    expected["RecursiveLogging"] = json!(true);
     assert_eq!(read["Trail"], expected);
+    for wish in [true, false] {
+        let updated = api.ok("UpdateTrail", json!({"Name": "main", "RecursiveLogging": wish}));
+        assert_eq!(updated["RecursiveLogging"], json!(wish), "what is asked for is answered");
+    }
+    assert_eq!(api.ok("UpdateTrail", json!({"Name": "main"}))["RecursiveLogging"], json!(false));
     assert_eq!(api.ok("GetTrailStatus", json!({"Name": "main"}))["IsLogging"], json!(false));
 }
 
