@@ -96,7 +96,7 @@ SERVICES = {
     ]),
     "dynamodb": ("json", "dynamodb", [
         ("CreateTable", {"TableName": "t", "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}, W, None),
-        ("PutItem", {"TableName": "t", "Item": {"id": {"S": "1"}, "secret": {"S": "planted"}}}, W, None, {"tableName": "t", "item": ["id", "secret"]}),
+        ("PutItem", {"TableName": "t", "Item": {"id": {"S": "1"}, "secret": {"S": "planted"}}}, W, None, {"tableName": "t", "item": ["id", "secret"], "key": {"id": "1"}}),
         ("DescribeTable", {"TableName": "none"}, R, "ResourceNotFoundException"),
     ]),
     "ec2": ("ec2", "ec2", [

@@ -248,6 +248,8 @@ pub(crate) fn response_body(call: &Call) -> Keep {
         "s3" => Keep::Nothing,
         // Which key it was, often only the answer says.
         "kms" => Keep::UpTo(ERROR_BODY),
+        // Its key schema.
+        "dynamodb" if call.operation.name() == "DescribeTable" => Keep::UpTo(ERROR_BODY),
         // The id of the message.
         "ses" | "sesv2" if call.data.is_some() => Keep::UpTo(ERROR_BODY),
         _ if opaque || output.is_none() && call.protocol != Protocol::Ec2 => Keep::Nothing,

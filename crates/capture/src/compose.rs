@@ -17,10 +17,12 @@ use crate::decode::{content_decoded, form};
 use crate::exchange::{Exchange, Failure, Response};
 use crate::params::{self, ec2, s3};
 use crate::recorder::Recorder;
+use crate::render::dynamodb;
 use crate::render::limits::{self, Written};
 use crate::render::manner::Said;
 use crate::render::redact::HIDDEN;
 use crate::render::write::Json;
+use crate::tables::Tables;
 use crate::verdict::{Reason, Records, Verdict};
 use crate::who::identities::Principal;
 use crate::who::{self, chain, learn};
@@ -154,6 +156,14 @@ impl Record<'_> {
             learn::take_in(recorder, &call, &caller, credential.as_ref(), exchange, &body, &answer);
         }
         let region = region(recorder, &call, exchange, credential.as_ref());
+        if let ("dynamodb", None, Some(root)) = (call.service.name(), &failed, body.root())
+            && Tables::learns_from(call.operation.name())
+        {
+            let place = Place { region: &region, account: recorder.account_of(identity) };
+            if let Some(table) = dynamodb::tables(root).first().map(|table| resources::table_arn(place, table)) {
+                recorder.tables.take_in(&table, call.operation.name(), root, answer.root());
+            }
+        }
         let given = request_id(exchange, &answer);
         let mut made = uuid::Uuid::encode_buffer();
         let record = Record {
@@ -349,7 +359,7 @@ impl Record<'_> {
                 return s3::request(&self.call, &address, self.exchange, self.body, self.raw_body, grantees, out);
             }
             if self.call.protocol != Protocol::Ec2 {
-                return params::request(&self.call, self.exchange, self.place(), self.body, out);
+                return params::request(&self.call, self.exchange, self.place(), &self.recorder.tables, self.body, out);
             }
             match self.body {
                 Body::Omitted => return Written::Omitted,

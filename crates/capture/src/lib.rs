@@ -30,6 +30,7 @@ mod params;
 mod proxy;
 mod recorder;
 mod render;
+mod tables;
 mod verdict;
 mod who;
 

@@ -7,7 +7,7 @@ mod planted;
 pub(crate) mod s3;
 mod saml;
 
-use crate::call::resources::{Place, function_arn};
+use crate::call::resources::{Place, function_arn, table_arn};
 use crate::call::{Call, is_opaque};
 use crate::decode::body::{Body, result_of};
 use crate::decode::form::{self, decoded};
@@ -20,6 +20,7 @@ use crate::render::redact::Mask;
 use crate::render::time::{Dates, Instant};
 use crate::render::write::Json;
 use crate::render::{Renderer, Wire, drift, masked, typed};
+use crate::tables::Tables;
 use aws::{Headers, Kind, Location, Member, Protocol, Shape};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ pub(crate) fn request(
     call: &Call,
     exchange: &Exchange<'_>,
     place: Place<'_>,
+    tables: &Tables,
     body: &Body<'_>,
     out: &mut Json,
 ) -> Written {
@@ -64,7 +66,7 @@ pub(crate) fn request(
         out.key("template");
         out.bool(false);
     }
-    additions(call, exchange, place, body, out);
+    additions(call, exchange, place, tables, body, out);
     written
 }
 
@@ -80,7 +82,7 @@ fn named_input(renderer: &Renderer, call: &Call, input: Shape<'_>, sent: NodeRef
 }
 
 /// What stands in a record beside the parameters that were sent.
-fn additions(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, body: &Body<'_>, out: &mut Json) {
+fn additions(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, tables: &Tables, body: &Body<'_>, out: &mut Json) {
     let (service, operation) = (call.service.name(), call.operation.name());
     let sent = |name: &str| !name.is_empty() && body.root().is_some_and(|root| root.child(name).is_some());
     for default in drift::defaults(service, operation).filter(|default| !sent(default.member)) {
@@ -91,7 +93,8 @@ fn additions(call: &Call, exchange: &Exchange<'_>, place: Place<'_>, body: &Body
         key_specs(body.root(), out);
     }
     if let ("dynamodb", Some(root)) = (service, body.root()) {
-        crate::render::dynamodb::request_items(operation, root, out);
+        let key_of = |table: &str| tables.key_of(&table_arn(place, table));
+        crate::render::dynamodb::parameters(operation, root, &key_of, out);
     }
     if (service, operation) == ("sts", "AssumeRoleWithSAML")
         && let Some(assertion) = body.root().and_then(|root| root.child("SAMLAssertion")).and_then(NodeRef::text)

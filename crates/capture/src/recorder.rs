@@ -2,6 +2,7 @@
 
 use crate::call::opened::Opened;
 use crate::call::virtual_host::Domains;
+use crate::tables::Tables;
 use crate::who::identities::Identities;
 use aws::{Catalog, Request};
 use event::Identity;
@@ -19,11 +20,13 @@ pub struct RecorderConfig {
 }
 
 /// Derives records. Cheap to share behind an `Arc`; every method is a function of its arguments, of what the identities
-/// know, and of the random numbers given at the start.
+/// know and answers have told of tables, and of the random numbers given at the start.
 pub struct Recorder {
     pub(crate) catalog: &'static Catalog,
     pub(crate) config: RecorderConfig,
     pub(crate) identities: Arc<dyn Identities>,
+    /// The keys of tables that are known.
+    pub(crate) tables: Tables,
     /// Random bits for `eventID` and, where the answer has none, `requestID`.
     pub(crate) random: Box<dyn Fn() -> u128 + Send + Sync>,
     /// Below which names the hosts of S3's buckets stand.
@@ -50,6 +53,7 @@ impl Recorder {
             catalog,
             config,
             identities,
+            tables: Tables::default(),
             random: Box::new(random),
             s3_domains: Domains::default(),
             members: None,

@@ -299,7 +299,6 @@ pub(crate) fn masked(mask: Mask, node: NodeRef<'_, '_>, out: &mut Json) {
             out.close_list();
         }
         Mask::Unwrapped => unwrapped(node, 0, out),
-        Mask::Literals => out.text(&crate::render::dynamodb::without_literals(node.text().unwrap_or_default())),
     }
 }
 
@@ -322,6 +321,15 @@ fn leaves(text: &str, node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
     }
 }
 
+/// `{"S":"A"}` as `"A"`.
+pub(crate) fn attribute_value(attribute: NodeRef<'_, '_>, out: &mut Json) {
+    let value = attribute.children().find(|value| matches!(value.name(), "S" | "N"));
+    match value.and_then(NodeRef::text) {
+        Some(text) => out.text(text),
+        None => out.null(),
+    }
+}
+
 /// `{"Artist":{"S":"A"}}` as `{"Artist":"A"}`: the values of keys are text, numbers or binary, and binary stays out.
 fn unwrapped(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
     match node.value() {
@@ -334,11 +342,7 @@ fn unwrapped(node: NodeRef<'_, '_>, depth: u32, out: &mut Json) {
             out.open_object();
             for attribute in node.children() {
                 out.foreign_key(attribute.name());
-                let value = attribute.children().find(|value| matches!(value.name(), "S" | "N"));
-                match value.and_then(NodeRef::text) {
-                    Some(text) => out.text(text),
-                    None => out.null(),
-                }
+                attribute_value(attribute, out);
             }
             out.close_object();
         }

@@ -258,6 +258,47 @@ fn every_data_event_names_a_type_by_which_a_trail_can_select_it() {
 }
 
 #[test]
+fn the_key_of_an_item_is_shown_once_the_table_has_told_it() {
+    let recorder = recorder();
+    let call = |operation: &str, body: &str| Scene::json("dynamodb", &format!("DynamoDB_20120810.{operation}"), body);
+    let asked = |scene: Scene| at(&scene.record(&recorder), "/requestParameters").clone();
+    let put = r#"{"TableName":"Music","Item":{"Artist":{"S":"A"},"Song":{"S":"PLANTED"},"Year":{"N":"1972"}}}"#;
+    let item = json!(["Artist", "Song", "Year"]);
+    assert_eq!(asked(call("PutItem", put)), json!({"tableName":"Music","item":item}), "nobody knows");
+
+    let schema =
+        r#""KeySchema":[{"AttributeName":"Artist","KeyType":"HASH"},{"AttributeName":"Year","KeyType":"RANGE"}]"#;
+    asked(call("CreateTable", &format!(r#"{{"TableName":"Music",{schema}}}"#)).answer(400, r#"{"__type":"X"}"#));
+    assert_eq!(asked(call("PutItem", put)), json!({"tableName":"Music","item":item}), "it was not made");
+    asked(call("CreateTable", &format!(r#"{{"TableName":"Music",{schema}}}"#)).answer(200, "{}"));
+    let key = json!({"Artist":"A","Year":"1972"});
+    assert_eq!(asked(call("PutItem", put)), json!({"tableName":"Music","item":item,"key":key}));
+    let transact =
+        r#"{"TransactItems":[{"Put":{"TableName":"Music","Item":{"Artist":{"S":"A"},"Year":{"N":"1972"}}}}]}"#;
+    assert_eq!(
+        asked(call("TransactWriteItems", transact)),
+        json!({"requestItems":[{"operation":"Put","tableName":"Music","items":["Artist","Year"],"key":key}]})
+    );
+    let batch = r#"{"RequestItems":{"Music":[{"PutRequest":{"Item":{"Artist":{"S":"A"},"Year":{"N":"1972"}}}}]}}"#;
+    assert_eq!(at(&asked(call("BatchWriteItem", batch)), "/requestItems/0/key"), &key);
+    let select = r#"{"Statement":"SELECT * FROM Music WHERE Artist = 'A' AND Song = 'PLANTED'"}"#;
+    assert_eq!(
+        asked(call("ExecuteStatement", select)),
+        json!({"statement":"SELECT * FROM Music WHERE Artist = 'A' AND Song = ***(Redacted)"})
+    );
+
+    asked(call("DeleteTable", r#"{"TableName":"Music"}"#).answer(200, "{}"));
+    assert_eq!(asked(call("PutItem", put)), json!({"tableName":"Music","item":item}), "another may have another key");
+    asked(call("GetItem", r#"{"TableName":"Music","Key":{"Artist":{"S":"B"}}}"#).answer(200, "{}"));
+    let by_arn = put.replace("Music", "arn:aws:dynamodb:eu-west-1:111122223333:table/Music");
+    assert_eq!(at(&asked(call("PutItem", &by_arn)), "/key"), &json!({"Artist":"A"}), "who names an item names its key");
+    let described =
+        call("DescribeTable", r#"{"TableName":"Music"}"#).answer(200, &format!(r#"{{"Table":{{{schema}}}}}"#));
+    asked(described);
+    assert_eq!(at(&asked(call("PutItem", put)), "/key"), &key);
+}
+
+#[test]
 fn a_queue_that_is_missing_has_one_name_in_both_protocols() {
     let missing = "<ErrorResponse><Error><Code>AWS.SimpleQueueService.NonExistentQueue</Code></Error></ErrorResponse>";
     let query = Scene::form("sqs", "Action=GetQueueUrl&Version=2012-11-05&QueueName=q").answer(400, missing);

@@ -527,6 +527,14 @@ fn published(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     }
 }
 
+/// The ARN of a table that is named by it, or by its name.
+pub(crate) fn table_arn<'n>(place: Place<'_>, named: &'n str) -> Cow<'n, str> {
+    if named.starts_with("arn:") {
+        return Cow::Borrowed(named);
+    }
+    Cow::Owned(filled("arn:aws:dynamodb:{region}:{account}:table/{TableName}", place, &[("TableName", named)]))
+}
+
 /// The tables that DynamoDB's calls name; of a stream the table and the stream.
 fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let Some(body) = body else { return };
@@ -540,12 +548,7 @@ fn tables(place: Place<'_>, body: Option<NodeRef<'_, '_>>, out: &mut Json) {
     let tagged = text("ResourceArn").filter(|arn| arn.starts_with("arn:") && arn.contains(":table/"));
     let tagged = tagged.and_then(|arn| arn.get(..arn.match_indices('/').nth(1).map_or(arn.len(), |(at, _)| at)));
     for table in crate::render::dynamodb::tables(body).into_iter().chain(streamed).chain(tagged).take(MAX_ENTRIES) {
-        if table.starts_with("arn:") {
-            entry("AWS::DynamoDB::Table", table);
-        } else {
-            let pattern = "arn:aws:dynamodb:{region}:{account}:table/{TableName}";
-            entry("AWS::DynamoDB::Table", &filled(pattern, place, &[("TableName", table)]));
-        }
+        entry("AWS::DynamoDB::Table", &table_arn(place, table));
     }
     if let Some(stream) = stream {
         entry("AWS::DynamoDB::Stream", stream);

@@ -1,13 +1,14 @@
 //! DynamoDB's data events: keys without their wrappers, names of attributes instead of values
 //! (`reference/event-record.md` §7.5).
 //!
-//! Which attributes are the key of an item that is put whole, only the table's schema tells; the recorder does not know
-//! it, so such a record names the attributes and leaves the key out.
+//! Which attributes are the key of an item that is put whole, only the table's schema tells: where that is not known (`tables.rs`),
+//! such a record names the attributes and leaves the key out.
 
 use crate::decode::tree::{NodeRef, Value};
-use crate::render::masked;
 use crate::render::redact::Mask;
 use crate::render::write::Json;
+use crate::render::{attribute_value, masked};
+use crate::tables::Key;
 use smallvec::SmallVec;
 
 const REDACTED: &str = "***(Redacted)";
@@ -22,8 +23,51 @@ const SHOWN: [&str; 6] = [
     "UpdateExpression",
 ];
 
-/// Writes `requestItems` for the operations that act on several items or statements; `false` for any other.
-pub(crate) fn request_items(operation: &str, body: NodeRef<'_, '_>, out: &mut Json) -> bool {
+/// The key attributes of a table that is named so, where they are known.
+pub(crate) type Keys<'k> = &'k dyn Fn(&str) -> Option<Key>;
+
+/// Writes what a record shows of the parameters that are not shown as they are: the key of an item that is put, statements, and
+/// `requestItems` for the operations that act on several.
+pub(crate) fn parameters(operation: &str, body: NodeRef<'_, '_>, keys: Keys<'_>, out: &mut Json) {
+    match operation {
+        "PutItem" => {
+            if let (Some(table), Some(item)) = (body.child("TableName").and_then(NodeRef::text), body.child("Item")) {
+                put_key(item, keys(table), out);
+            }
+        }
+        "ExecuteStatement" => {
+            if let Some(text) = body.child("Statement").and_then(NodeRef::text) {
+                statement(text, keys, out);
+            }
+        }
+        _ => {
+            request_items(operation, body, keys, out);
+        }
+    }
+}
+
+/// Writes `key` of an item, if it has all of it.
+fn put_key(item: NodeRef<'_, '_>, key: Option<Key>, out: &mut Json) {
+    let Some(key) = key else { return };
+    let attributes: SmallVec<[NodeRef<'_, '_>; 2]> = key.iter().filter_map(|name| item.child(name)).collect();
+    if attributes.len() != key.len() {
+        return;
+    }
+    out.key("key");
+    out.open_object();
+    for attribute in attributes {
+        out.foreign_key(attribute.name());
+        attribute_value(attribute, out);
+    }
+    out.close_object();
+}
+
+fn statement(text: &str, keys: Keys<'_>, out: &mut Json) {
+    let key = table_of(text).and_then(keys).unwrap_or_default();
+    out.text_member("statement", &without_literals(text, &key));
+}
+
+fn request_items(operation: &str, body: NodeRef<'_, '_>, keys: Keys<'_>, out: &mut Json) -> bool {
     let (list, action) = match operation {
         "TransactWriteItems" | "TransactGetItems" => ("TransactItems", ""),
         "BatchWriteItem" => ("RequestItems", ""),
@@ -36,7 +80,7 @@ pub(crate) fn request_items(operation: &str, body: NodeRef<'_, '_>, out: &mut Js
     out.key("requestItems");
     out.open_list();
     match (operation, action) {
-        (_, "Statement") => items.children().for_each(|statement| one("", "", statement, out)),
+        (_, "Statement") => items.children().for_each(|statement| one("", "", statement, keys, out)),
         ("BatchGetItem", _) => {
             for table in items.children() {
                 for key in table.child("Keys").into_iter().flat_map(NodeRef::children) {
@@ -51,17 +95,17 @@ pub(crate) fn request_items(operation: &str, body: NodeRef<'_, '_>, out: &mut Js
         ("BatchWriteItem", _) => {
             for table in items.children() {
                 for write in table.children().flat_map(NodeRef::children) {
-                    one(write.name().trim_end_matches("Request"), table.name(), write, out);
+                    one(write.name().trim_end_matches("Request"), table.name(), write, keys, out);
                 }
             }
         }
-        _ => items.children().flat_map(NodeRef::children).for_each(|action| one(action.name(), "", action, out)),
+        _ => items.children().flat_map(NodeRef::children).for_each(|action| one(action.name(), "", action, keys, out)),
     }
     out.close_list();
     true
 }
 
-fn one(operation: &str, table: &str, item: NodeRef<'_, '_>, out: &mut Json) {
+fn one(operation: &str, table: &str, item: NodeRef<'_, '_>, keys: Keys<'_>, out: &mut Json) {
     out.open_object();
     for (name, value) in [("operation", operation), ("tableName", table)] {
         if !value.is_empty() {
@@ -75,13 +119,12 @@ fn one(operation: &str, table: &str, item: NodeRef<'_, '_>, out: &mut Json) {
                 masked(Mask::Unwrapped, member, out);
             }
             ("Item", _) => {
+                let table = item.child("TableName").and_then(NodeRef::text).unwrap_or(table);
+                put_key(member, keys(table), out);
                 out.key("items");
                 masked(Mask::Names, member, out);
             }
-            ("Statement", Value::Text(text)) => {
-                out.key("statement");
-                out.text(&without_literals(text));
-            }
+            ("Statement", Value::Text(text)) => statement(text, keys, out),
             ("ExpressionAttributeNames", _) => {
                 out.key_lower_first(member.name());
                 crate::render::verbatim(member, 0, out);
@@ -98,10 +141,12 @@ fn one(operation: &str, table: &str, item: NodeRef<'_, '_>, out: &mut Json) {
     out.close_object();
 }
 
-/// A PartiQL statement with its literals taken out.
-pub(crate) fn without_literals(statement: &str) -> String {
+/// A PartiQL statement with its literals taken out, but for those that an attribute of the key is said to equal.
+fn without_literals(statement: &str, key: &[Box<str>]) -> String {
     let mut plain = String::with_capacity(statement.len());
     let mut rest = statement;
+    // The name that stands before, and whether an equals sign has followed it.
+    let (mut name, mut is_equal) = ("", false);
     while let Some(letter) = rest.chars().next() {
         let word = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
         let end = match letter {
@@ -109,22 +154,34 @@ pub(crate) fn without_literals(statement: &str) -> String {
                 let end = end_of_text(rest);
                 // Before a colon stands the name of an attribute.
                 let is_name = rest.get(end..).is_some_and(|after| after.trim_start().starts_with(':'));
-                plain.push_str(if is_name { rest.get(..end).unwrap_or_default() } else { REDACTED });
+                let is_shown = is_name || is_equal && key.iter().any(|part| **part == *name);
+                plain.push_str(if is_shown { rest.get(..end).unwrap_or_default() } else { REDACTED });
+                (name, is_equal) = ("", false);
                 end
             }
             // A quoted name.
             '"' => {
                 let end = rest.get(1..).and_then(|tail| tail.find('"')).map_or(rest.len(), |at| at + 2);
-                plain.push_str(rest.get(..end).unwrap_or_default());
+                let quoted = rest.get(..end).unwrap_or_default();
+                (name, is_equal) = (quoted.trim_matches('"'), false);
+                plain.push_str(quoted);
                 end
             }
             letter if letter.is_ascii_digit() => {
-                plain.push_str(REDACTED);
+                let is_shown = is_equal && key.iter().any(|part| **part == *name);
+                plain.push_str(if is_shown { rest.get(..word.max(1)).unwrap_or_default() } else { REDACTED });
+                (name, is_equal) = ("", false);
                 word.max(1)
             }
             _ => {
                 let end = word.max(letter.len_utf8());
-                plain.push_str(rest.get(..end).unwrap_or_default());
+                let passed = rest.get(..end).unwrap_or_default();
+                match letter {
+                    '=' => is_equal = !plain.ends_with(['<', '>', '!']),
+                    letter if letter.is_whitespace() => {}
+                    _ => (name, is_equal) = (passed, false),
+                }
+                plain.push_str(passed);
                 end
             }
         };
@@ -195,13 +252,35 @@ mod tests {
     #[test]
     fn statements_keep_their_form_and_lose_their_literals() {
         assert_eq!(
-            without_literals("UPDATE \"Music\" SET Album1 = 'It''s' WHERE n=12.5 AND Artist = 'x'"),
+            without_literals("UPDATE \"Music\" SET Album1 = 'It''s' WHERE n=12.5 AND Artist = 'x'", &[]),
             "UPDATE \"Music\" SET Album1 = ***(Redacted) WHERE n=***(Redacted) AND Artist = ***(Redacted)"
         );
         assert_eq!(
-            without_literals("INSERT INTO t VALUE {'a' : 'x: y', 'b':'open"),
+            without_literals("INSERT INTO t VALUE {'a' : 'x: y', 'b':'open", &[]),
             "INSERT INTO t VALUE {'a' : ***(Redacted), 'b':***(Redacted)"
         );
+    }
+
+    #[test]
+    fn what_an_attribute_of_the_key_equals_is_kept() {
+        let key = [Box::from("Artist"), Box::from("n")];
+        for (statement, shown) in [
+            (
+                "DELETE FROM t WHERE Artist = 'x' AND n=12.5 AND m=12",
+                "DELETE FROM t WHERE Artist = 'x' AND n=12.5 AND m=***(Redacted)",
+            ),
+            (
+                "SELECT * FROM t WHERE \"Artist\"='it''s' OR Artist<>'y'",
+                "SELECT * FROM t WHERE \"Artist\"='it''s' OR Artist<>***(Redacted)",
+            ),
+            (
+                "SELECT * FROM t WHERE Artist >= 'x' AND n IN [1]",
+                "SELECT * FROM t WHERE Artist >= ***(Redacted) AND n IN [***(Redacted)]",
+            ),
+            ("INSERT INTO t VALUE {'Artist':'x'}", "INSERT INTO t VALUE {'Artist':***(Redacted)}"),
+        ] {
+            assert_eq!(without_literals(statement, &key), shown);
+        }
     }
 
     #[test]

@@ -18,8 +18,6 @@ pub(crate) enum Mask {
     Names,
     /// DynamoDB's keys without their attribute-value wrappers.
     Unwrapped,
-    /// PartiQL without its literals.
-    Literals,
     /// The value after all, although the model marks it.
     Show,
 }
@@ -128,7 +126,7 @@ static ROWS: &[Row] = &[
     row("dynamodb", "QueryFilter", Mask::Drop),
     row("dynamodb", "RequestItems", Mask::Drop),
     row("dynamodb", "ScanFilter", Mask::Drop),
-    row("dynamodb", "Statement", Mask::Literals),
+    row("dynamodb", "Statement", Mask::Drop),
     row("dynamodb", "Statements", Mask::Drop),
     row("dynamodb", "TransactItems", Mask::Drop),
     row("dynamodb", "TransactStatements", Mask::Drop),
