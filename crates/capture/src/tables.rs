@@ -23,6 +23,10 @@ impl Tables {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
     }
 
+    fn knows(&self, arn: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(arn)
+    }
+
     /// Whether such a call tells something of a table's key.
     pub(crate) fn learns_from(operation: &str) -> bool {
         matches!(operation, "CreateTable" | "DeleteItem" | "DeleteTable" | "DescribeTable" | "GetItem" | "UpdateItem")
@@ -45,7 +49,7 @@ impl Tables {
             "CreateTable" => of_schema(request),
             "DescribeTable" => answer.and_then(|answer| answer.child("Table")).and_then(of_schema),
             // Who names an item names its whole key.
-            "DeleteItem" | "GetItem" | "UpdateItem" if self.key_of(arn).is_none() => request
+            "DeleteItem" | "GetItem" | "UpdateItem" if !self.knows(arn) => request
                 .child("Key")
                 .and_then(|key| known(key.children().map(|attribute| Box::from(attribute.name())).collect())),
             // Another table of that name may have another key.
