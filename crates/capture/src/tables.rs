@@ -10,8 +10,10 @@ use std::sync::{PoisonError, RwLock};
 /// The names of a table's key attributes: one or two.
 pub(crate) type Key = SmallVec<[Box<str>; 2]>;
 
-/// More tables than an account has; bounds what callers can make us remember.
+/// More tables than an account has, and the longest names that DynamoDB takes: they bound what callers can make us remember.
 const MAX_TABLES: usize = 20_000;
+const MAX_ARN: usize = 1024;
+const MAX_NAME: usize = 255;
 
 /// The key attributes of tables, by the ARNs of the tables.
 #[derive(Debug, Default)]
@@ -40,10 +42,13 @@ impl Tables {
         request: NodeRef<'_, '_>,
         answer: Option<NodeRef<'_, '_>>,
     ) {
-        let known = |key: Key| (1..=2).contains(&key.len()).then_some(key);
+        let known = |key: Key| {
+            let is_key = (1..=2).contains(&key.len()) && key.iter().all(|name| name.len() <= MAX_NAME);
+            (is_key && arn.len() <= MAX_ARN).then_some(key)
+        };
         let of_schema = |node: NodeRef<'_, '_>| {
             let parts = node.child("KeySchema").into_iter().flat_map(NodeRef::children);
-            known(parts.filter_map(|part| part.child("AttributeName")?.text()).map(Box::from).collect())
+            known(parts.filter_map(|part| part.child("AttributeName")?.text()).take(3).map(Box::from).collect())
         };
         let learned = match operation {
             "CreateTable" => of_schema(request),
@@ -51,7 +56,7 @@ impl Tables {
             // Who names an item names its whole key.
             "DeleteItem" | "GetItem" | "UpdateItem" if !self.knows(arn) => request
                 .child("Key")
-                .and_then(|key| known(key.children().map(|attribute| Box::from(attribute.name())).collect())),
+                .and_then(|key| known(key.children().take(3).map(|attribute| Box::from(attribute.name())).collect())),
             // Another table of that name may have another key.
             "DeleteTable" => {
                 self.0.write().unwrap_or_else(PoisonError::into_inner).remove(arn);

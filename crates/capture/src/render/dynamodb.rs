@@ -40,9 +40,7 @@ pub(crate) fn parameters(operation: &str, body: NodeRef<'_, '_>, keys: Keys<'_>,
                 statement(text, keys, out);
             }
         }
-        _ => {
-            request_items(operation, body, keys, out);
-        }
+        _ => request_items(operation, body, keys, out),
     }
 }
 
@@ -67,16 +65,16 @@ fn statement(text: &str, keys: Keys<'_>, out: &mut Json) {
     out.text_member("statement", &without_literals(text, &key));
 }
 
-fn request_items(operation: &str, body: NodeRef<'_, '_>, keys: Keys<'_>, out: &mut Json) -> bool {
+fn request_items(operation: &str, body: NodeRef<'_, '_>, keys: Keys<'_>, out: &mut Json) {
     let (list, action) = match operation {
         "TransactWriteItems" | "TransactGetItems" => ("TransactItems", ""),
         "BatchWriteItem" => ("RequestItems", ""),
         "BatchGetItem" => ("RequestItems", "Get"),
         "BatchExecuteStatement" => ("Statements", "Statement"),
         "ExecuteTransaction" => ("TransactStatements", "Statement"),
-        _ => return false,
+        _ => return,
     };
-    let Some(items) = body.child(list) else { return false };
+    let Some(items) = body.child(list) else { return };
     out.key("requestItems");
     out.open_list();
     match (operation, action) {
@@ -102,7 +100,6 @@ fn request_items(operation: &str, body: NodeRef<'_, '_>, keys: Keys<'_>, out: &m
         _ => items.children().flat_map(NodeRef::children).for_each(|action| one(action.name(), "", action, keys, out)),
     }
     out.close_list();
-    true
 }
 
 fn one(operation: &str, table: &str, item: NodeRef<'_, '_>, keys: Keys<'_>, out: &mut Json) {
