@@ -274,7 +274,7 @@ fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: 
         }
         renderer.key(member, out);
         if let Some(mask) = mask {
-            masked(mask, Tree::new(Cow::Borrowed(""), Value::Text(Cow::Borrowed(&value))).root(), out);
+            masked_text(mask, &value, out);
             continue;
         }
         let mask = renderer.element_mask(element);
@@ -283,7 +283,7 @@ fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: 
             match mask {
                 None => out.text(&value),
                 Some(Mask::Drop) => {}
-                Some(mask) => masked(mask, Tree::new(Cow::Borrowed(""), Value::Text(value)).root(), out),
+                Some(mask) => masked_text(mask, &value, out),
             }
         }
         out.close_list();
@@ -328,6 +328,11 @@ fn prefixed_headers(renderer: &Renderer, headers: &Headers<'_>, member: Member<'
     out.close_object();
 }
 
+/// What stands in place of a text that was no part of a document.
+fn masked_text(mask: Mask, text: &str, out: &mut Json) {
+    masked(mask, Tree::new(Cow::Borrowed(""), Value::Text(Cow::Borrowed(text))).root(), out);
+}
+
 /// A member that is one text on the wire: a label, a query parameter, a header.
 fn text_member(renderer: &Renderer, member: Member<'_>, within: &str, value: &str, out: &mut Json) {
     let mask = renderer.rows.mask(member.name(), within, member.is_sensitive(), renderer.manner.sensitive);
@@ -335,8 +340,7 @@ fn text_member(renderer: &Renderer, member: Member<'_>, within: &str, value: &st
         Some(Mask::Drop) => {}
         Some(mask) => {
             renderer.key(member, out);
-            let tree = Tree::new(Cow::Borrowed(""), Value::Text(Cow::Borrowed(value)));
-            masked(mask, tree.root(), out);
+            masked_text(mask, value, out);
         }
         None => {
             renderer.key(member, out);
