@@ -66,7 +66,7 @@ impl Renderer {
             return;
         }
         let mask = self.rows.mask(member.name(), within, member.is_sensitive(), self.manner.sensitive);
-        let mask = mask.filter(|mask| *mask != Mask::Text(crate::render::redact::HIDDEN) || !is_empty(node));
+        let mask = mask.filter(|mask| !is_empty(node) || !shows_what_is_empty(*mask, member));
         let is_blob = mask.is_none() && member.shape().kind() == Kind::Blob;
         let as_text = self.manner.blobs && member.location() == Location::Body;
         let is_shown = || as_text && node.text().is_some_and(|text| text.len() <= LONG_BLOB);
@@ -208,7 +208,11 @@ impl Renderer {
             (_, Value::Null | Value::Bytes) => out.null(),
             (_, Value::Bool(value)) => out.bool(*value),
             (Kind::Timestamp, Value::Text(text) | Value::Number(text)) => {
-                let instant = Instant::parse(text).filter(|_| self.manner.dates != Dates::AsSent);
+                // A time that is text in a document of JSON stays as it was sent, to its last digit, unless the service is known to write it anew.
+                let is_as_sent = self.wire == Wire::Json
+                    && self.manner.dates == Dates::Java9
+                    && matches!(node.value(), Value::Text(_));
+                let instant = Instant::parse(text).filter(|_| !is_as_sent && self.manner.dates != Dates::AsSent);
                 match (instant, node.value()) {
                     (Some(instant), _) => instant.write(self.manner.dates, out),
                     (None, Value::Number(digits)) => out.raw(digits),
@@ -229,7 +233,12 @@ impl Renderer {
 /// Binary members are shown up to this size, bytes of base64: what else a call says has room beside them.
 const LONG_BLOB: usize = 64 << 10;
 
-/// Whether there is nothing to hide: most services show what is empty as it is.
+/// Most services show what is empty as it is, those behind API Gateway as far as it is a map.
+fn shows_what_is_empty(mask: Mask, member: Member<'_>) -> bool {
+    mask == Mask::Text(redact::HIDDEN) || (mask == redact::THREE_STARS && member.shape().kind() == Kind::Map)
+}
+
+/// Whether there is nothing to hide.
 fn is_empty(node: NodeRef<'_, '_>) -> bool {
     match node.value() {
         Value::Text(text) => text.is_empty(),

@@ -39,7 +39,7 @@ static CHANGES: &[(&str, &[&str])] = &[
     ("sts", &["GetFederationToken", "GetSessionToken"]),
 ];
 
-/// What only looks although its name does not begin so. The rows of KMS, STS and SES are those of real records; the others are the
+/// What only looks although its name does not begin so. The rows of KMS, STS and SES are those of real records, that of Payment Cryptography has one of its operations; the others are the
 /// operations whose access level is Read or List in the AWS Service Authorization Reference.
 static LOOKS: &[(&str, &[&str])] = &[
     ("accessanalyzer", &["CheckAccessNotGranted", "CheckNoNewAccess", "CheckNoPublicAccess", "ValidatePolicy"]),
@@ -180,6 +180,26 @@ static LOOKS: &[(&str, &[&str])] = &[
     ("mediaconvert", &["Probe"]),
     ("observabilityadmin", &["TestTelemetryPipeline", "ValidateTelemetryPipelineConfiguration"]),
     ("osis", &["ValidatePipeline"]),
+    (
+        "payment-cryptography-data",
+        &[
+            "DecryptData",
+            "EncryptData",
+            "GenerateAs2805KekValidation",
+            "GenerateAuthRequestCryptogram",
+            "GenerateCardValidationData",
+            "GenerateMac",
+            "GenerateMacEmvPinChange",
+            "GeneratePinData",
+            "ReEncryptData",
+            "TranslateKeyMaterial",
+            "TranslatePinData",
+            "VerifyAuthRequestCryptogram",
+            "VerifyCardValidationData",
+            "VerifyMac",
+            "VerifyPinData",
+        ],
+    ),
     ("pinpoint", &["PhoneNumberValidate"]),
     ("pinpoint-sms-voice-v2", &["CarrierLookup"]),
     ("polly", &["StartSpeechSynthesisStream", "SynthesizeSpeech"]),

@@ -1,10 +1,9 @@
 //! `resources[]`: what a call acted on, for the services that say it (`reference/event-record.md` §10).
 
 use crate::call::Call;
-use crate::call::classify::WORKLOAD_INSIGHTS;
 use crate::decode::tree::{NodeRef, Value};
 use crate::render::write::Json;
-use aws::{Location, Member, Protocol, Request};
+use aws::{Location, Protocol, Request};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -15,7 +14,7 @@ pub(crate) struct Place<'a> {
     pub(crate) account: &'a str,
 }
 
-/// One row: these operations of a service (none named: all data events) name a resource of this type (none: an entry
+/// One row: these operations of a service (none named: all data events of the type) name a resource of this type (none: an entry
 /// without a type) by this ARN. In the ARN, `{region}` and `{account}` are the place's, and any other `{Name}` is a
 /// parameter; a parameter that is an ARN by itself stands for the whole, and a list of values gives one entry for each.
 struct Row {
@@ -94,6 +93,8 @@ const POLICIES: &[&str] = &[
     "DeletePolicy",
     "DeletePolicyStore",
     "DeletePolicyTemplate",
+    "GetIdentitySource",
+    "ListIdentitySources",
     "PutSchema",
     "UpdateIdentitySource",
     "UpdatePolicy",
@@ -101,10 +102,18 @@ const POLICIES: &[&str] = &[
     "UpdatePolicyTemplate",
 ];
 
+const VECTORS: &[&str] = &["DeleteVectors", "GetVectors", "ListVectors", "PutVectors", "QueryVectors"];
 const NAMED_STREAMS: &[&str] = &["GetShardIterator", "ListShards", "PutRecord", "PutRecords"];
 const STREAMS: &[&str] = &["GetRecords", "GetShardIterator", "ListShards", "PutRecord", "PutRecords"];
 
 static ROWS: &[Row] = &[
+    row(
+        "appconfigdata",
+        &["StartConfigurationSession"],
+        "AWS::AppConfig::Configuration",
+        "arn:aws:appconfig:{region}:{account}:application/{ApplicationIdentifier}/environment/{EnvironmentIdentifier}/configuration/{ConfigurationProfileIdentifier}",
+    ),
+    row("b2bi", &[], "AWS::B2BI::Transformer", "arn:aws:b2bi:{region}:{account}:transformer/{transformerId}"),
     row(
         "bedrock-agent-runtime",
         &["InvokeAgent"],
@@ -124,12 +133,33 @@ static ROWS: &[Row] = &[
         "arn:aws:bedrock:{region}:{account}:knowledge-base/{knowledgeBaseId}",
     ),
     row(
+        "bedrock-agentcore",
+        &[],
+        "AWS::BedrockAgentCore::Memory",
+        "arn:aws:bedrock-agentcore:{region}:{account}:memory/{memoryId}",
+    ),
+    row("bedrock-agentcore", &[], "AWS::BedrockAgentCore::Runtime", "{agentRuntimeArn}"),
+    row(
+        "bedrock-agentcore",
+        &[],
+        "AWS::BedrockAgentCore::WorkloadIdentity",
+        "arn:aws:bedrock-agentcore:{region}:{account}:workload-identity-directory/default/workload-identity/{workloadName}",
+    ),
+    row(
         "bedrock-runtime",
         &["ApplyGuardrail"],
         "AWS::Bedrock::Guardrail",
         "arn:aws:bedrock:{region}:{account}:guardrail/{guardrailIdentifier}",
     ),
+    row("bedrock-runtime", &["GetAsyncInvoke"], "AWS::Bedrock::AsyncInvoke", "{invocationArn}"),
     row("cloudfront-keyvaluestore", &[], "AWS::CloudFront::KeyValueStore", "{KvsARN}"),
+    row("cloudtrail-data", &[], "AWS::CloudTrail::Channel", "{channelArn}"),
+    row(
+        "codeguruprofiler",
+        &[],
+        "AWS::CodeGuruProfiler::ProfilingGroup",
+        "arn:aws:codeguru-profiler:{region}:{account}:profilingGroup/{profilingGroupName}",
+    ),
     row(
         "cognito-identity",
         &[],
@@ -139,6 +169,12 @@ static ROWS: &[Row] = &[
     row("comprehend", CLASSIFIERS, "AWS::Comprehend::DocumentClassifier", "{DocumentClassifierArn}"),
     row("comprehend", &["ClassifyDocument"], "AWS::Comprehend::DocumentClassifierEndpoint", "{EndpointArn}"),
     row("comprehend", RECOGNIZERS, "AWS::Comprehend::EntityRecognizer", "{EntityRecognizerArn}"),
+    row(
+        "dataexchange",
+        &[],
+        "AWS::DataExchange::Asset",
+        "arn:aws:dataexchange:{region}:{account}:data-sets/{DataSetId}/revisions/{RevisionId}/assets/{AssetId}",
+    ),
     row(
         "ebs",
         &["GetSnapshotBlock", "ListSnapshotBlocks", "PutSnapshotBlock"],
@@ -155,6 +191,30 @@ static ROWS: &[Row] = &[
         "AWS::KinesisFirehose::DeliveryStream",
         "arn:aws:firehose:{region}:{account}:deliverystream/{DeliveryStreamName}",
     ),
+    row(
+        "gameliftstreams",
+        &["StartStreamSession"],
+        "AWS::GameLiftStreams::StreamGroup",
+        "arn:aws:gameliftstreams:{region}:{account}:streamgroup/{Identifier}",
+    ),
+    row(
+        "gameliftstreams",
+        &["StartStreamSession"],
+        "AWS::GameLiftStreams::Application",
+        "arn:aws:gameliftstreams:{region}:{account}:application/{ApplicationIdentifier}",
+    ),
+    row("geo-maps", &[], "AWS::GeoMaps::Provider", "arn:aws:geomaps:{region}:{account}:provider"),
+    row("geo-places", &[], "AWS::GeoPlaces::Provider", "arn:aws:geoplaces:{region}:{account}:provider"),
+    row("geo-routes", &[], "AWS::GeoRoutes::Provider", "arn:aws:georoutes:{region}:{account}:provider"),
+    row("greengrassv2", &["GetComponentVersionArtifact"], "AWS::GreengrassV2::ComponentVersion", "{arn}"),
+    row("iot-data", &[], "AWS::IoT::Thing", "arn:aws:iot:{region}:{account}:thing/{thingName}"),
+    row(
+        "kendra-ranking",
+        &[],
+        "AWS::KendraRanking::ExecutionPlan",
+        "arn:aws:kendra-ranking:{region}:{account}:rescore-execution-plan/{RescoreExecutionPlanId}",
+    ),
+    row("keyspacesstreams", &["GetShardIterator"], "AWS::Cassandra::Stream", "{streamArn}"),
     row("kinesis", NAMED_STREAMS, "AWS::Kinesis::Stream", "arn:aws:kinesis:{region}:{account}:stream/{StreamName}"),
     row("kinesis", STREAMS, "AWS::Kinesis::Stream", "{StreamARN}"),
     row("kinesis", &["SubscribeToShard"], "AWS::Kinesis::StreamConsumer", "{ConsumerARN}"),
@@ -166,10 +226,41 @@ static ROWS: &[Row] = &[
         "arn:aws:machinelearning:{region}:{account}:mlmodel/{MLModelId}",
     ),
     row(
+        "medical-imaging",
+        &["SearchImageSets"],
+        "AWS::MedicalImaging::Datastore",
+        "arn:aws:medical-imaging:{region}:{account}:datastore/{datastoreId}",
+    ),
+    row(
+        "medical-imaging",
+        &["GetImageFrame", "GetImageSet", "GetImageSetMetadata"],
+        "AWS::MedicalImaging::Imageset",
+        "arn:aws:medical-imaging:{region}:{account}:datastore/{datastoreId}/imageset/{imageSetId}",
+    ),
+    row("mwaa", &[], "AWS::MWAA::Environment", "arn:aws:airflow:{region}:{account}:environment/{Name}"),
+    row(
+        "neptune-graph",
+        &[],
+        "AWS::NeptuneGraph::Graph",
+        "arn:aws:neptune-graph:{region}:{account}:graph/{graphIdentifier}",
+    ),
+    row(
         "networkflowmonitor",
-        WORKLOAD_INSIGHTS,
+        &[],
+        "AWS::NetworkFlowMonitor::Monitor",
+        "arn:aws:networkflowmonitor:{region}:{account}:monitor/{monitorName}",
+    ),
+    row(
+        "networkflowmonitor",
+        &[],
         "AWS::NetworkFlowMonitor::Scope",
         "arn:aws:networkflowmonitor:{region}:{account}:scope/{scopeId}",
+    ),
+    row(
+        "payment-cryptography-data",
+        &[],
+        "AWS::PaymentCryptography::Key",
+        "arn:aws:payment-cryptography:{region}:{account}:key/{KeyIdentifier}",
     ),
     row(
         "qbusiness",
@@ -185,6 +276,19 @@ static ROWS: &[Row] = &[
         "arn:aws:redshift:{region}:{account}:cluster:{ClusterIdentifier}",
     ),
     row(
+        "s3vectors",
+        VECTORS,
+        "AWS::S3Vectors::VectorBucket",
+        "arn:aws:s3vectors:{region}:{account}:bucket/{vectorBucketName}",
+    ),
+    row(
+        "s3vectors",
+        &[],
+        "AWS::S3Vectors::Index",
+        "arn:aws:s3vectors:{region}:{account}:bucket/{vectorBucketName}/index/{indexName}",
+    ),
+    row("s3vectors", &[], "AWS::S3Vectors::Index", "{indexArn}"),
+    row(
         "sagemaker-featurestore-runtime",
         &[],
         "AWS::SageMaker::FeatureGroup",
@@ -198,18 +302,37 @@ static ROWS: &[Row] = &[
     ),
     row("sdb", &[], "AWS::SDB::Domain", "arn:aws:sdb:{region}:{account}:domain/{DomainName}"),
     row(
+        "security-ir",
+        &["CreateCase"],
+        "AWS::SecurityResponder::Case",
+        "arn:aws:security-ir:{region}:{account}:case/*",
+    ),
+    row(
         "ses",
-        &["SendEmail", "SendRawEmail", "SendTemplatedEmail"],
+        &["SendBulkTemplatedEmail", "SendEmail", "SendRawEmail", "SendTemplatedEmail"],
         "AWS::SES::EmailIdentity",
         "arn:aws:ses:{region}:{account}:identity/{Source}",
     ),
     row(
         "sesv2",
-        &["SendEmail"],
+        &["SendBulkEmail", "SendEmail"],
         "AWS::SES::EmailIdentity",
         "arn:aws:ses:{region}:{account}:identity/{FromEmailAddress}",
     ),
+    row(
+        "signer",
+        &["SignPayload"],
+        "AWS::Signer::SigningProfile",
+        "arn:aws:signer:{region}:{account}:/signing-profiles/{profileName}",
+    ),
+    row("signer", &["GetRevocationStatus"], "AWS::Signer::SigningJob", "{jobArn}"),
     row("sns", &["PublishBatch"], "AWS::SNS::Topic", "{TopicArn}"),
+    row(
+        "socialmessaging",
+        &[],
+        "AWS::SocialMessaging::PhoneNumberId",
+        "arn:aws:social-messaging:{region}:{account}:phone-number-id/{originationPhoneNumberId}",
+    ),
     Row {
         service: "sso-oidc",
         operations: &["CreateTokenWithIAM"],
@@ -233,6 +356,7 @@ static ROWS: &[Row] = &[
     untyped("ssm", &["UpdateServiceSetting"], "arn:aws:ssm:{region}:{account}:servicesetting/{SettingId}"),
     untyped("ssm", &["PutInventory"], "arn:aws:ec2:{region}:{account}:instance/{InstanceId}"),
     untyped("ssm", &["PutInventory"], "arn:aws:ssm:{region}:{account}:managed-instance-inventory/{InstanceId}"),
+    row("stepfunctions", &["GetActivityTask"], "AWS::StepFunctions::Activity", "{activityArn}"),
     row(
         "stepfunctions",
         &["StartExecution", "StartSyncExecution"],
@@ -286,7 +410,7 @@ pub(crate) fn write(
                 let covers = |row: &&Row| {
                     row.service == service
                         && if row.operations.is_empty() {
-                            call.data.is_some()
+                            call.data.is_some() && call.data == row.resource_type
                         } else {
                             row.operations.contains(&operation)
                         }
@@ -316,12 +440,14 @@ fn entries(
     let member = |name: &'static str| call.operation.input().and_then(|input| input.member(name));
     let wire = |name: &'static str| member(name).map_or(name, |member| member.wire_name());
     let labels = aws::uri_labels(call.operation, request);
-    // What stands in the path or in the query string.
-    let of_target = |name: &'static str| {
+    // What stands in the path, in the query string or in a header.
+    let of_head = |name: &'static str| {
         let label = labels.iter().find(|(label, _)| *label == wire(name)).map(|(_, raw)| *raw);
-        let is_query = |member: &Member<'_>| member.location() == Location::QueryString;
-        let raw = label.or_else(|| member(name).filter(is_query).and_then(|_| request.query_value(wire(name))));
-        raw.and_then(crate::decode::percent_decoded)
+        match member(name).map(|member| member.location()) {
+            Some(Location::Header) => request.headers.get(wire(name)).map(Cow::Borrowed),
+            Some(Location::QueryString) => request.query_value(wire(name)).and_then(crate::decode::percent_decoded),
+            _ => label.and_then(crate::decode::percent_decoded),
+        }
     };
     let mut names = parameters_of(row.arn);
     let Some(name) = names.next() else {
@@ -331,12 +457,12 @@ fn entries(
     let mut others: SmallVec<[(&str, Cow<'_, str>); 1]> = SmallVec::new();
     for name in names {
         let sent = body.and_then(|body| body.child(wire(name))).and_then(NodeRef::text).map(Cow::Borrowed);
-        match sent.or_else(|| of_target(name)).filter(|value| !value.is_empty()) {
+        match sent.or_else(|| of_head(name)).filter(|value| !value.is_empty()) {
             Some(value) => others.push((name, value)),
             None => return,
         }
     }
-    let of_target = of_target(name);
+    let of_head = of_head(name);
     let mut values: SmallVec<[&str; 4]> = SmallVec::new();
     match body.and_then(|body| body.child(wire(name))) {
         Some(node) if matches!(node.value(), Value::List) => {
@@ -345,8 +471,9 @@ fn entries(
         Some(node) => values.extend(node.text()),
         None => {}
     }
-    values.extend(of_target.as_deref());
-    for value in values.into_iter().filter(|value| !value.is_empty()) {
+    values.extend(of_head.as_deref());
+    // The alias of a key does not tell the key.
+    for value in values.into_iter().filter(|value| !value.is_empty() && !value.starts_with("alias/")) {
         let arn = match row.service {
             "lambda" => function_arn(place, value),
             // Those of AWS belong to no account.

@@ -2,11 +2,9 @@
 //!
 //! Rows come from real records (`reference/event-record.md` §6.1, §7, §8 and the corpus in `tests/fixtures/events`).
 
-use crate::render::redact::Mask;
+use crate::render::redact::{Mask, THREE_STARS};
 use crate::render::time::Dates;
-use aws::{Location, Member, Protocol, Service};
-use std::cell::RefCell;
-use std::collections::HashMap;
+use aws::{Protocol, Service};
 
 /// How the member names of a structure stand in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +35,7 @@ pub(crate) enum Said {
 }
 
 /// How one service writes its records.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Manner {
     pub(crate) casing: Casing,
     pub(crate) dates: Dates,
@@ -82,11 +80,9 @@ const GATEWAY: Manner = Manner {
     denied: Denied::Parameters,
     said: Said::Response,
     text_queries: true,
+    sensitive: THREE_STARS,
     ..MOST
 };
-
-/// Those of them that write three asterisks for what is secret.
-const STARRED: Manner = Manner { sensitive: Mask::Text("***"), ..GATEWAY };
 
 const JAVA8: Manner = Manner { dates: Dates::Java8, ..MOST };
 /// The relational databases and their kin: results without the outer name.
@@ -103,34 +99,32 @@ const AS_SENT: Manner = Manner { dates: Dates::AsSent, text_queries: true, ..MOS
 static MANNERS: &[(&str, Manner)] = &[
     ("accessanalyzer", Manner { denied: Denied::Parameters, ..MOST }),
     ("account", PLAIN_NAMES),
-    ("amplify", STARRED),
+    ("apigateway", MOST),
     ("apigatewayv2", Manner { dates: Dates::AsSent, ..MOST }),
+    ("appconfigdata", MOST),
     ("appmesh", Manner { api_version: Some("2019-01-25"), ..MOST }),
     ("apprunner", JAVA8),
     ("appstream", JAVA8),
-    ("appsync", STARRED),
+    ("arc-zonal-shift", MOST),
     ("athena", JAVA8),
     ("backup", JAVA8),
-    ("bedrock", GATEWAY),
-    ("bedrock-agent", GATEWAY),
-    ("bedrock-agent-runtime", GATEWAY),
-    ("bedrock-runtime", GATEWAY),
+    ("batch", MOST),
     ("ce", Manner { denied: Denied::Parameters, ..PLAIN_NAMES }),
-    ("cleanrooms", STARRED),
+    ("chime-sdk-media-pipelines", MOST),
+    ("clouddirectory", MOST),
     ("cloudfront", Manner { api_version: Some("2020_05_31"), ..MOST }),
+    ("cloudsearchdomain", MOST),
     ("cloudtrail", Manner { dates: Dates::Iso, ..MOST }),
+    ("codeartifact", MOST),
     ("codebuild", JAVA8),
     ("codecommit", Manner { api_version: Some("2015-04-13"), ..JAVA8 }),
-    ("codeguru-reviewer", GATEWAY),
     ("cognito-identity", JAVA8),
+    ("cognito-sync", MOST),
     ("comprehend", JAVA8),
     ("config", JAVA8),
-    ("connect", Manner { raw_labels: true, ..STARRED }),
+    ("connect", Manner { raw_labels: true, ..GATEWAY }),
     ("databrew", Manner { lower_labels: true, ..GATEWAY }),
-    ("dataexchange", GATEWAY),
     ("datazone", AS_SENT),
-    ("detective", GATEWAY),
-    ("devops-guru", GATEWAY),
     ("dms", JAVA8),
     ("docdb", DATABASES),
     ("dynamodb", Manner { api_version: Some("2012-08-10"), ..MOST }),
@@ -148,6 +142,7 @@ static MANNERS: &[(&str, Manner)] = &[
     ("ecs", JAVA8),
     ("efs", Manner { api_version: Some("2015-02-01"), ..MOST }),
     ("eks", Manner { raw_labels: true, ..GATEWAY }),
+    ("eks-auth", Manner { denied: Denied::Parameters, ..MOST }),
     ("elasticache", ASTERISKS),
     ("elb", Manner { api_version: Some("2012-06-01"), ..JAVA8 }),
     ("elbv2", Manner { api_version: Some("2015-12-01"), ..JAVA8 }),
@@ -156,41 +151,38 @@ static MANNERS: &[(&str, Manner)] = &[
     ("fms", Manner { api_version: Some("2018-01-01"), ..MOST }),
     ("fsx", Manner { api_version: Some("2018-03-01"), ..JAVA8 }),
     ("glacier", MOST),
-    ("grafana", STARRED),
-    ("greengrass", STARRED),
     ("guardduty", Manner { lower_labels: true, ..GATEWAY }),
     ("iam", Manner { sensitive: Mask::Drop, ..JAVA8 }),
     ("inspector", Manner { api_version: Some("v20160216"), ..MOST }),
-    ("internetmonitor", GATEWAY),
-    ("iot-managed-integrations", GATEWAY),
+    ("invoicing", PLAIN_NAMES),
+    ("iot", MOST),
+    ("iot-data", MOST),
     ("kafka", Manner { raw_labels: true, ..GATEWAY }),
     ("kinesisanalytics", Manner { api_version: Some("2015-08-14"), ..JAVA8 }),
     ("kinesisanalyticsv2", JAVA8),
     ("kinesisvideo", MOST),
     ("kms", SILENT),
+    ("lakeformation", MOST),
     ("lambda", SILENT),
+    ("lex-models", MOST),
+    ("lex-runtime", MOST),
     ("lexv2-models", AS_SENT),
     ("logs", Manner { api_version: Some("20140328"), ..MOST }),
-    ("macie2", GATEWAY),
+    ("managedblockchain", MOST),
+    ("marketplace-catalog", MOST),
     ("mediaconnect", Manner { raw_labels: true, lower_labels: true, ..GATEWAY }),
-    ("mediaconvert", GATEWAY),
-    ("mediapackage", STARRED),
     ("mediastore", JAVA8),
-    ("mediatailor", GATEWAY),
     ("meteringmarketplace", JAVA8),
-    ("mq", STARRED),
-    ("mwaa", STARRED),
     ("neptune", DATABASES),
-    ("networkflowmonitor", GATEWAY),
     ("notifications", AS_SENT),
-    ("oam", GATEWAY),
     ("omics", Manner { blobs: true, ..GATEWAY }),
     ("opensearch", MOST),
     ("organizations", Manner { sensitive: Mask::Show, ..JAVA8 }),
+    ("osis", JAVA8),
+    ("partnercentral-selling", PLAIN_NAMES),
+    ("payment-cryptography-data", MOST),
     ("pi", JAVA8),
-    ("pinpoint", GATEWAY),
     ("pinpoint-email", MOST),
-    ("pinpoint-sms-voice", GATEWAY),
     ("polly", MOST),
     ("ram", PLAIN_NAMES),
     ("rbin", MOST),
@@ -198,70 +190,47 @@ static MANNERS: &[(&str, Manner)] = &[
     ("redshift", ASTERISKS),
     ("redshift-data", JAVA8),
     ("redshift-serverless", JAVA8),
-    ("resource-explorer-2", STARRED),
-    ("resource-groups", GATEWAY),
-    ("rolesanywhere", Manner { text_queries: false, ..GATEWAY }),
+    ("rolesanywhere", Manner { sensitive: HIDDEN, text_queries: false, ..GATEWAY }),
     ("route53", Manner { api_version: Some("2013-04-01"), ..JAVA8 }),
-    ("route53profiles", GATEWAY),
     ("route53resolver", Manner { dates: Dates::AsSent, ..MOST }),
-    ("rum", GATEWAY),
     ("s3", Manner { denied: Denied::Parameters, ..MOST }),
     ("s3control", Manner { denied: Denied::Parameters, ..MOST }),
     ("scheduler", MOST),
     ("secretsmanager", SILENT),
-    ("securityhub", GATEWAY),
-    ("servicecatalog-appregistry", GATEWAY),
     ("servicediscovery", JAVA8),
     ("sesv2", MOST),
     ("shield", Manner { api_version: Some("AWSShield_20160616"), ..MOST }),
+    ("simpledbv2", MOST),
+    ("sso", MOST),
+    ("sso-oidc", MOST),
     ("stepfunctions", JAVA8),
     ("storagegateway", Manner { api_version: Some("20130630"), ..MOST }),
     ("sts", SILENT),
+    ("swf", JAVA8),
     ("synthetics", Manner { blobs: true, ..GATEWAY }),
     ("verifiedpermissions", AS_SENT),
     ("waf", Manner { api_version: Some("2015-08-24"), ..MOST }),
     ("waf-regional", Manner { api_version: Some("2016-11-28"), ..MOST }),
     ("wafv2", Manner { api_version: Some("2019-04-23"), ..MOST }),
-    ("wellarchitected", STARRED),
+    ("workdocs", MOST),
     ("xray", MOST),
 ];
 
 /// How a service writes the record of an operation. Of a service with a row that is what it says; of others it is told by how
-/// they speak: most REST services whose members begin with a capital on the wire show them as they were sent (19 of the 32
-/// of which there are real records; the others have a row).
+/// they speak: most services of the REST protocol in JSON are behind API Gateway (about 40 of those of which there are real
+/// records that tell; the others, and those that are older than API Gateway, have a row).
 pub(crate) fn of(service: &'static Service, operation: &str) -> &'static Manner {
     let name = service.name();
     // Another part of Systems Manager than that which runs commands (records of the same month of 2024 differ).
     if name == "ssm" && matches!(operation, "CreateDocument" | "UpdateDocument") {
         return &JAVA8;
     }
-    match MANNERS.binary_search_by(|(row, _)| (*row).cmp(name)) {
-        Ok(at) => MANNERS.get(at).map_or(&MOST, |(_, manner)| manner),
-        Err(_) if service.protocol() == Protocol::RestJson && has_capitals(service) => &PLAIN_NAMES,
-        Err(_) => &MOST,
-    }
+    let row = MANNERS.binary_search_by(|(row, _)| (*row).cmp(name)).ok().and_then(|at| MANNERS.get(at));
+    row.map_or_else(|| without_row(service), |(_, manner)| manner)
 }
 
-/// Whether most members of a service begin with a capital on the wire, those in headers aside. Looked up once by each thread.
-fn has_capitals(service: &'static Service) -> bool {
-    thread_local! {
-        static KNOWN: RefCell<HashMap<&'static str, bool>> = RefCell::default();
-    }
-    KNOWN.with_borrow_mut(|known| *known.entry(service.name()).or_insert_with(|| are_mostly_capitals(service)))
-}
-
-fn are_mostly_capitals(service: &Service) -> bool {
-    let in_head = |member: &Member<'_>| matches!(member.location(), Location::Header | Location::Headers);
-    let (mut capitals, mut all) = (0usize, 0usize);
-    for operation in service.operations() {
-        for shape in [operation.input(), operation.output()].into_iter().flatten() {
-            for member in shape.members().filter(|member| !in_head(member)) {
-                all += 1;
-                capitals += usize::from(member.wire_name().starts_with(|first: char| first.is_ascii_uppercase()));
-            }
-        }
-    }
-    capitals * 2 > all
+fn without_row(service: &Service) -> &'static Manner {
+    if service.protocol() == Protocol::RestJson { &GATEWAY } else { &MOST }
 }
 
 #[cfg(test)]
@@ -269,10 +238,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rows_are_sorted_and_name_real_services() {
+    fn the_rows_are_sorted_and_each_differs_from_what_is_said_of_its_service_anyway() {
         assert!(MANNERS.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        for (name, _) in MANNERS {
-            assert!(aws::Catalog::embedded().by_name(name).is_some(), "{name}");
+        let catalog = aws::Catalog::embedded();
+        for (name, manner) in MANNERS {
+            let service = catalog.service(catalog.by_name(name).unwrap().id()).unwrap();
+            assert_ne!(manner, without_row(service), "{name}");
         }
     }
 }
