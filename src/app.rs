@@ -59,6 +59,8 @@ impl App {
         private_folder(folder)?;
         check_is_whole(folder)?;
         let registry = Registry::open(&folder.join("registry"))?;
+        first_start::check_account(&registry, &config)?;
+        first_start::check_partitions(&registry)?;
         let administrator = iam::ensure_administrator(
             &registry,
             &config.account,
@@ -95,7 +97,6 @@ impl App {
                 (Some(store.clone()), Buckets::Embedded(store, config.region.clone()))
             }
         };
-        first_start::check_partitions(&registry)?;
         first_start::settle_in(&registry, &config, journal.end().0, now_ms())?;
         first_start::follow_organization(&registry, config.organization.as_ref())?;
         let default_bucket = first_start::wanted_bucket(&registry, &config.account)?;

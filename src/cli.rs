@@ -147,7 +147,7 @@ pub(crate) struct ServeArgs {
     /// witness, https://HOST/PATH#NAME+ID+KEY; may be given several times (docs/operate/prove.md)
     #[arg(long, value_name = "PLACE", env = "OPENTRAIL_WITNESS", value_delimiter = ' ')]
     pub(crate) witness: Vec<String>,
-    /// How long the journal keeps events that every reader has seen [default: 90d]
+    /// How long the journal keeps events that every trail has delivered, such as 90d or 12h [default: 90d]
     #[arg(long, value_name = "TIME", env = "OPENTRAIL_RETENTION")]
     pub(crate) retention: Option<String>,
     /// Record calls that AWS would not record (unsigned, malformed) with the identity `Unknown`

@@ -163,6 +163,9 @@ pub(crate) enum ConfigError {
     TrustInPublic(IpAddr),
 }
 
+/// More event loops than any machine has processors for.
+const THREADS_MAX: usize = 256;
+
 /// The file, with the same names as the flags.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -250,13 +253,7 @@ impl Config {
         let account = args.account.or(file.account).unwrap_or_else(|| "000000000000".to_owned());
         check_account(&account)?;
         let region = args.region.or(file.region).unwrap_or_else(|| "us-east-1".to_owned());
-        if region.is_empty() || !region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return Err(ConfigError::Value {
-                name: "region",
-                value: region,
-                remedy: "write a Region such as eu-west-1",
-            });
-        }
+        check_region(&region)?;
         let listen = args.listen.or(file.listen).unwrap_or(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DEFAULT_PORT));
         let auth = choice("auth", args.auth.or(file.auth), &[("verify", Auth::Verify), ("trust", Auth::Trust)])?;
         if auth == Auth::Trust && !listen.ip().is_loopback() {
@@ -271,7 +268,15 @@ impl Config {
             (None, None) => None,
             _ => return Err(ConfigError::HalfTls),
         };
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let threads = args.threads.or(file.threads).unwrap_or_else(cores);
+        if !(1..=THREADS_MAX).contains(&threads) {
+            return Err(ConfigError::Value {
+                name: "threads",
+                value: threads.to_string(),
+                remedy: "1 to 256; leave it out for one for each processor",
+            });
+        }
         Ok(Config {
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("opentrail-data")),
             routes: routes(&several(args.upstream, file.upstream))?,
@@ -286,7 +291,7 @@ impl Config {
                 None => StatedIdentities::new(),
             },
             record_unauthenticated: args.record_unauthenticated.or(file.record_unauthenticated).unwrap_or(false),
-            threads: args.threads.or(file.threads).unwrap_or_else(cores).clamp(1, 256),
+            threads,
             log_format: choice(
                 "log-format",
                 args.log_format.or(file.log_format),
@@ -336,6 +341,18 @@ pub(crate) fn check_account(account: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     Err(ConfigError::Value { name: "account", value: account.to_owned(), remedy: "an account id has 12 digits" })
+}
+
+/// Checks the name of a Region.
+///
+/// # Errors
+/// [`ConfigError::Value`] for anything that cannot be one.
+pub(crate) fn check_region(region: &str) -> Result<(), ConfigError> {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !region.is_empty() && region.bytes().all(is_part) {
+        return Ok(());
+    }
+    Err(ConfigError::Value { name: "region", value: region.to_owned(), remedy: "write a Region such as eu-west-1" })
 }
 
 /// Reads the id of an organization and its members.

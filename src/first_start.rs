@@ -1,4 +1,4 @@
-//! What the first start leaves behind: the default trail and its bucket (`design.md`, "Public contract").
+//! What the first start leaves behind: the default trail and its bucket (README, "Quick start").
 
 use crate::config::Config;
 use crate::objects::Buckets;
@@ -15,13 +15,11 @@ pub(crate) fn default_bucket(account: &str) -> String {
     format!("opentrail-logs-{account}")
 }
 
-/// Makes a data folder that account's: at the first start the default trail is created, logging from `journal_end` on.
-/// The mark that it is done comes last, so that a start that was cut off is made up for, and a trail that was deleted
-/// later stays deleted.
+/// Refuses a folder of another account, before anything in it is changed.
 ///
 /// # Errors
-/// A folder of another account; what the registry says.
-pub(crate) fn settle_in(registry: &Registry, config: &Config, journal_end: u64, now_ms: u64) -> anyhow::Result<()> {
+/// Whose it is, or what the registry says.
+pub(crate) fn check_account(registry: &Registry, config: &Config) -> anyhow::Result<()> {
     if let Some(meta) = registry.get::<Meta>(Meta::KEY)? {
         anyhow::ensure!(
             meta.account_id == config.account,
@@ -31,6 +29,18 @@ pub(crate) fn settle_in(registry: &Registry, config: &Config, journal_end: u64, 
             config.account,
             meta.account_id,
         );
+    }
+    Ok(())
+}
+
+/// Makes a data folder that account's: at the first start the default trail is created, logging from `journal_end` on.
+/// The mark that it is done comes last, so that a start that was cut off is made up for, and a trail that was deleted
+/// later stays deleted.
+///
+/// # Errors
+/// What the registry says.
+pub(crate) fn settle_in(registry: &Registry, config: &Config, journal_end: u64, now_ms: u64) -> anyhow::Result<()> {
+    if registry.get::<Meta>(Meta::KEY)?.is_some() {
         return Ok(());
     }
     match registry.put(default_trail(config, journal_end, now_ms), Expected::Absent) {

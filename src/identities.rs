@@ -3,7 +3,7 @@
 use capture::{Change, Identities, KnownIdentities, Lesson, Principal, Revoked};
 use event::{EventTime, Identity};
 use iam::Keys;
-use registry::{Documents, Expected, KeyStatus, LearnedIdentity, Registry, RegistryError};
+use registry::{Documents, Expected, KeyStatus, LearnedIdentity, Registry, RegistryError, Versioned};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -112,12 +112,9 @@ fn expiry(learned: &LearnedIdentity) -> Option<EventTime> {
 
 /// Removes sessions that have ended.
 fn sweep(documents: &Documents<LearnedIdentity>, now: EventTime) -> Result<(), RegistryError> {
-    for learned in documents.list() {
-        if expiry(&learned).is_some_and(|expires| expires < now) {
-            documents.delete(&learned.access_key_id, learned.version)?;
-        }
-    }
-    Ok(())
+    let has_ended = |learned: &Versioned<LearnedIdentity>| expiry(learned).is_some_and(|expires| expires < now);
+    let ended: Vec<_> = documents.list().into_iter().filter(has_ended).collect();
+    documents.delete_all(&ended)
 }
 
 fn save_all(documents: &Documents<LearnedIdentity>, changes: &mpsc::Receiver<Unsaved>) {

@@ -1,6 +1,7 @@
 //! The front door: parse, run, exit code.
 
 mod app;
+mod aws_keys;
 mod bucket_policy;
 mod cli;
 mod config;

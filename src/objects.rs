@@ -1,10 +1,11 @@
 //! Where log files go: the store that is served here, or the upstream that owns S3.
 
+use crate::aws_keys;
 use crate::bucket_policy;
 use crate::config::{Config, UpstreamKeys};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use registry::{AccessKey, Secret, Trail};
+use registry::{AccessKey, Trail};
 use s3::Store;
 use std::sync::Arc;
 use trail::transparency::Elsewhere;
@@ -48,7 +49,7 @@ impl Buckets {
 
 /// How an upstream is called: with the keys of the configuration, of the AWS chain, or the administrator's.
 pub(crate) fn options(config: &Config, endpoint: String, administrator: &AccessKey) -> S3Options {
-    let keys = config.upstream_keys.clone().or_else(environment_keys).or_else(profile_keys);
+    let keys = config.upstream_keys.clone().or_else(aws_keys::find);
     let keys = keys.unwrap_or_else(|| UpstreamKeys {
         access_key_id: administrator.access_key_id.clone(),
         secret_access_key: administrator.secret.clone(),
@@ -142,45 +143,6 @@ fn refused(error: &s3::StoreError) -> BucketError {
     }
 }
 
-/// The first link of the standard AWS chain.
-pub(crate) fn environment_keys() -> Option<UpstreamKeys> {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    Some(UpstreamKeys {
-        access_key_id: variable("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: variable("AWS_SECRET_ACCESS_KEY").map(Secret::new)?,
-        session_token: variable("AWS_SESSION_TOKEN").map(Secret::new),
-    })
-}
-
-/// The second: the shared credentials file and its profile.
-pub(crate) fn profile_keys() -> Option<UpstreamKeys> {
-    let path = match std::env::var_os("AWS_SHARED_CREDENTIALS_FILE") {
-        Some(path) => std::path::PathBuf::from(path),
-        None => std::path::Path::new(&std::env::var_os("HOME")?).join(".aws/credentials"),
-    };
-    let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
-    let text = std::fs::read_to_string(path).map(Secret::new).ok()?;
-    keys_of_profile(text.expose(), &profile)
-}
-
-fn keys_of_profile(text: &str, profile: &str) -> Option<UpstreamKeys> {
-    let mut section = "";
-    let mut values = std::collections::HashMap::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name.trim();
-        } else if let Some((name, value)) = line.split_once('=').filter(|_| section == profile) {
-            values.insert(name.trim(), value.trim());
-        }
-    }
-    let secret = |name: &str| values.get(name).map(|value: &&str| Secret::new((*value).to_owned()));
-    Some(UpstreamKeys {
-        access_key_id: (*values.get("aws_access_key_id")?).to_owned(),
-        secret_access_key: secret("aws_secret_access_key")?,
-        session_token: secret("aws_session_token"),
-    })
-}
-
 /// Buckets as the CloudTrail API asks for them.
 pub(crate) struct TrailBuckets(pub(crate) Buckets);
 
@@ -249,20 +211,5 @@ impl serve::Kms for UpstreamKms {
                 Err(KmsError::Unreachable(cause)) => Err(serve::KmsError::Unavailable(cause)),
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_profile_is_found_among_others() {
-        let text = "[default]\naws_access_key_id = A\naws_secret_access_key=B=\n# c\n[other]\naws_access_key_id=C\naws_secret_access_key=D\naws_session_token = E\n";
-        let keys = keys_of_profile(text, "default").unwrap();
-        assert_eq!((keys.access_key_id.as_str(), keys.secret_access_key.expose()), ("A", "B="));
-        let token = keys_of_profile(text, "other").unwrap().session_token;
-        assert_eq!(token.as_ref().map(Secret::expose), Some("E"));
-        assert!(keys_of_profile(text, "third").is_none());
     }
 }

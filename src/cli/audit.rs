@@ -1,5 +1,6 @@
 //! The part of `opentrail validate-logs` that looks at the trail's transparency log.
 
+use crate::aws_keys;
 use crate::cli::ValidateLogsArgs;
 use crate::cli::places::{self, Place, told_logs};
 use anyhow::{Context, bail};
@@ -172,7 +173,7 @@ fn origins(
 async fn keys(args: &ValidateLogsArgs, given: Vec<VerifierKey>, subject: &Subject) -> anyhow::Result<LogKeys> {
     let mut told: Vec<VerifierKey> = subject.memory.iter().filter_map(|log| VerifierKey::parse(&log.key)).collect();
     if given.is_empty()
-        && let Some(endpoint) = args.endpoint_url.clone().or_else(|| places::variable("AWS_ENDPOINT_URL"))
+        && let Some(endpoint) = args.endpoint_url.clone().or_else(|| aws_keys::variable("AWS_ENDPOINT_URL"))
     {
         // AWS and others have no such page. What was seen before is not exchanged for what is told today.
         let today = told_logs(&endpoint).await.unwrap_or_default().into_iter().map(|log| log.key);

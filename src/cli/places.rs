@@ -1,6 +1,6 @@
 //! Where archives lie and whom to ask, as people write it; the public keys of logs.
 
-use crate::objects::{environment_keys, profile_keys};
+use crate::aws_keys::{self, variable};
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ fn archive_in(folder: &Path, depth: usize) -> Option<String> {
 
 /// Whose calls these are.
 pub(crate) fn credentials() -> anyhow::Result<Credentials> {
-    let keys = environment_keys().or_else(profile_keys).context(
+    let keys = aws_keys::find().context(
         "no keys to call AWS or OpenTrail with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SHARED_CREDENTIALS_FILE",
     )?;
     Ok(Credentials {
@@ -64,11 +64,6 @@ pub(crate) fn credentials() -> anyhow::Result<Credentials> {
         secret: keys.secret_access_key,
         session_token: keys.session_token,
     })
-}
-
-/// A variable of the environment that is not empty.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Where a service answers, as said, or by the environment.

@@ -1,5 +1,6 @@
 //! `opentrail prove`: a proof that an event is in the transparency log, and whether a proof holds.
 
+use crate::aws_keys;
 use crate::cli::ProveArgs;
 use crate::cli::places::{self, Place, credentials, told_logs};
 use crate::cli::say::{complain, plain, say, told};
@@ -76,14 +77,14 @@ async fn prove(args: &ProveArgs, event_id: &str) -> anyhow::Result<bool> {
 async fn logs(args: &ProveArgs) -> anyhow::Result<(Vec<ArchivedLog>, LogKeys)> {
     let mut keys = LogKeys { given: places::keys(&args.public_key)?, told: Vec::new() };
     let s3 = places::endpoint(args.endpoint_url.as_ref(), "S3");
-    let region = places::variable("AWS_REGION").or_else(|| places::variable("AWS_DEFAULT_REGION"));
+    let region = aws_keys::variable("AWS_REGION").or_else(|| aws_keys::variable("AWS_DEFAULT_REGION"));
     let region = region.unwrap_or_else(|| "us-east-1".to_owned());
     let name = args.trail.as_deref().map(|trail| trail.rsplit('/').next().unwrap_or(trail));
     if let Some(from) = &args.from {
         let Place { archive, bucket, prefix } = places::place(from, s3, &region)?;
         return Ok((ArchivedLog::all(&archive, &bucket, prefix.as_deref(), name).await?, keys));
     }
-    let endpoint = args.endpoint_url.clone().or_else(|| places::variable("AWS_ENDPOINT_URL"));
+    let endpoint = args.endpoint_url.clone().or_else(|| aws_keys::variable("AWS_ENDPOINT_URL"));
     let endpoint =
         endpoint.context("say where the log is: --from s3://BUCKET or a folder, or --endpoint-url of an OpenTrail")?;
     let archive: Arc<dyn Archive> = Arc::new(S3Archive::new(credentials()?, s3, region));

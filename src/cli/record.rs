@@ -30,6 +30,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     telemetry::start_quiet();
     config::check_account(&args.account)?;
+    config::check_region(&args.region)?;
     let stated = match &args.identities {
         Some(path) => identity_file::read(path, &args.account).map_err(ConfigError::from)?,
         None => identity_file::StatedIdentities::new(),

@@ -5,6 +5,7 @@ use crate::cli::ServeArgs;
 use crate::config::{Auth, Config};
 use crate::telemetry;
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 
 /// Runs the server until it is told to stop.
@@ -41,7 +42,14 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 fn greeting(app: &App) -> String {
     let config = app.config();
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let endpoint = format!("{scheme}://{}", app.address());
+    // Nobody can call the address that stands for all.
+    let mut address = app.address();
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let endpoint = format!("{scheme}://{address}");
     let given = if config.routes.upstreams().is_empty() { "none".to_owned() } else { config.routes.to_string() };
     let embedded = if config.routes.upstream_of("s3").is_none() { "; S3 is embedded" } else { "" };
     let credentials = config.data_dir.join("credentials");

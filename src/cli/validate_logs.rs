@@ -1,8 +1,9 @@
 //! `opentrail validate-logs`: is an archive as it was delivered?
 
+use crate::aws_keys::variable;
 use crate::cli::ValidateLogsArgs;
 use crate::cli::audit::{self, Subject};
-use crate::cli::places::{credentials, endpoint, variable};
+use crate::cli::places::{credentials, endpoint};
 use crate::cli::say::{complain, plain, say, told};
 use crate::telemetry;
 use anyhow::{Context, bail};

@@ -31,6 +31,7 @@ def test_help_names_the_commands_and_flags():
         ["serve", "--account", "77"],
         ["serve", "--auth", "maybe"],
         ["serve", "--audit", "sometimes"],
+        ["serve", "--threads", "0"],
         ["serve", "--delivery-interval", "soon"],
         ["serve", "--upstream", "nonsense"],
         ["serve", "--upstream", "http://host:99999"],
@@ -58,6 +59,18 @@ def test_a_folder_that_another_one_uses_is_told_and_ends_with_1(house):
     done = run("serve", "--data-dir", trail.data, "--account", ACCOUNT, "--listen", "127.0.0.1:0")
     assert done.returncode == 1 and str(trail.data) in done.stderr
     assert trail.ready()
+
+
+def test_a_folder_of_another_account_is_refused_and_stays_as_it_is(house):
+    trail = house().start()
+    key = trail.credentials_file.read_text()
+    trail.stop()
+    trail.credentials_file.unlink()
+    done = run("serve", "--data-dir", trail.data, "--account", "999999999999", "--listen", "127.0.0.1:0")
+    assert done.returncode == 1 and ACCOUNT in done.stderr, done.stderr
+    assert not trail.credentials_file.exists(), "no key was made for the wrong account"
+    trail.start()
+    assert trail.credentials_file.read_text() == key and ACCOUNT in trail.client("sts").get_caller_identity()["Arn"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_ends_with_1(tmp_path):

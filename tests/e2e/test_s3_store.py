@@ -153,6 +153,24 @@ def test_a_host_that_only_the_record_would_believe_reaches_nothing(opentrail, s3
     assert s3.get_object(Bucket="secret", Key="k")["Body"].read() == b"kept"
 
 
+def test_where_the_host_names_the_bucket_a_key_may_begin_as_the_houses_own_pages_do(opentrail, s3, bucket):
+    def ask(method, host, path, body=b""):
+        headers = {"x-amz-content-sha256": hashlib.sha256(body).hexdigest(), "host": host}
+        request = AWSRequest(method=method, url=f"http://{host}{path}", data=body, headers=headers)
+        S3SigV4Auth(BotoCredentials(*opentrail.key()), "s3", "us-east-1").add_auth(request)
+        connection = http.client.HTTPConnection("127.0.0.1", opentrail.port, timeout=10)
+        connection.request(method, path, body, dict(request.prepare().headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    host = f"{bucket}.s3.localhost:{opentrail.port}"
+    assert ask("PUT", host, "/_opentrail/health", b"mine")[0] == 200
+    assert ask("GET", host, "/_opentrail/health") == (200, b"mine")
+    assert s3.get_object(Bucket=bucket, Key="_opentrail/health")["Body"].read() == b"mine"
+    for own in (f"127.0.0.1:{opentrail.port}", f"opentrail.localhost:{opentrail.port}"):
+        assert b"followers" in ask("GET", own, "/_opentrail/health")[1]
+
+
 def test_an_object_that_is_called_a_form_is_stored(opentrail, s3, bucket):
     """As curl and urllib call whatever they send."""
     headers = {"x-amz-content-sha256": hashlib.sha256(b"a=b").hexdigest(), "content-type": "application/x-www-form-urlencoded"}
@@ -360,6 +378,21 @@ def test_copies(s3, bucket):
     assert (got["ContentType"], got["Metadata"], got["Body"].read()) == ("text/html", {"b": "2"}, body)
     assert error_of(s3.copy_object, Bucket=bucket, Key="x", CopySource=f"{bucket}/missing") == (404, "NoSuchKey")
     assert error_of(s3.copy_object, Bucket=bucket, Key="x", CopySource=itself, CopySourceIfMatch='"x"') == (412, "PreconditionFailed")
+    existing = {"Bucket": bucket, "Key": "to é", "CopySource": itself, "MetadataDirective": "REPLACE"}
+
+    def copy_if(**headers):
+        def add(params, **_):
+            params["headers"].update({name.replace("_", "-"): value for name, value in headers.items()})
+
+        s3.meta.events.register("before-call.s3.CopyObject", add)
+        try:
+            return error_of(s3.copy_object, **existing)
+        finally:
+            s3.meta.events.unregister("before-call.s3.CopyObject", add)
+
+    assert copy_if(If_None_Match="*") == (412, "PreconditionFailed")
+    assert copy_if(If_Match='"x"') == (412, "PreconditionFailed")
+    assert s3.get_object(**itself)["ContentType"] == "text/html", "nothing was copied"
 
 
 # Listings

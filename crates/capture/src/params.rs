@@ -24,6 +24,7 @@ use crate::tables::Tables;
 use aws::{Headers, Kind, Location, Member, Protocol, Shape};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// Writes the members of `requestParameters`.
 pub(crate) fn request(
@@ -256,12 +257,14 @@ fn labels(renderer: &Renderer, call: &Call, exchange: &Exchange<'_>, input: Shap
 
 fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: &mut Json) {
     let pairs = || exchange.request.query_pairs().map(|(name, value)| (decoded(name), decoded(value)));
-    for (at, (name, value)) in pairs().enumerate().take(MAX_QUERY_PAIRS) {
+    // All of them are looked at, however many a caller sends to hide one behind: the head that they stand in is bounded.
+    let mut seen = HashSet::new();
+    for (name, value) in pairs() {
         let Some(member) = input.member_by_wire(&name).filter(|member| member.location() == Location::QueryString)
         else {
             continue;
         };
-        if pairs().take(at).any(|(other, _)| other == name) {
+        if !seen.insert(member.name()) {
             continue;
         }
         let Some(element) = member.shape().element().filter(|_| member.shape().kind() == Kind::List) else {
@@ -279,7 +282,7 @@ fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: 
         }
         let mask = renderer.element_mask(element);
         out.open_list();
-        for (_, value) in pairs().take(MAX_QUERY_PAIRS).filter(|(other, _)| *other == name) {
+        for (_, value) in pairs().filter(|(other, _)| *other == name) {
             match mask {
                 None => out.text(&value),
                 Some(Mask::Drop) => {}
@@ -289,9 +292,6 @@ fn queries(renderer: &Renderer, exchange: &Exchange<'_>, input: Shape<'_>, out: 
         out.close_list();
     }
 }
-
-/// No operation takes nearly as many; bounds the search for repeated ones.
-const MAX_QUERY_PAIRS: usize = 200;
 
 fn headers(renderer: &Renderer, headers: &Headers<'_>, shape: Shape<'_>, out: &mut Json) {
     for member in shape.members() {

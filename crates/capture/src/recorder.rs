@@ -95,6 +95,11 @@ impl Recorder {
         member.filter(|(is_member, account)| is_member(account)).map_or(house, |(_, account)| account)
     }
 
+    /// Whether the host of a request names a bucket.
+    pub(crate) fn names_bucket(&self, head: &Request<'_>) -> bool {
+        self.s3_domains.names_bucket(head)
+    }
+
     /// Reads the head of a request: which call it is, as far as the head tells, and which bytes to keep.
     pub fn open(&self, head: &Request<'_>) -> Opened {
         let opened = match self.s3_domains.path(head) {

@@ -148,6 +148,23 @@ fn rest_json_gathers_path_query_headers_and_body() {
 }
 
 #[test]
+fn a_parameter_cannot_be_hidden_behind_many_others() {
+    let others: String = (0..1000).map(|number| format!("j{number}=1&")).collect();
+    let play = |method: &str, path: &str, service: &str| {
+        Scene::signed(
+            method,
+            &format!("{path}?{others}{}", if service == "s3" { "versionId=v" } else { "Qualifier=7" }),
+            service,
+        )
+        .answer(204, "")
+        .record(&recorder())
+    };
+    let record = play("DELETE", "/2015-03-31/functions/f", "lambda");
+    assert_eq!(at(&record, "/requestParameters"), &json!({"functionName": "f", "qualifier": "7"}));
+    assert_eq!(at(&play("DELETE", "/bucket/key", "s3"), "/requestParameters/versionId"), "v");
+}
+
+#[test]
 fn services_behind_api_gateway_keep_their_own_ways() {
     let denied = Scene::signed("DELETE", "/detector/d-1", "guardduty")
         .answer_header("x-amzn-errortype", "AccessDeniedException:")

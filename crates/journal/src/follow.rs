@@ -226,7 +226,7 @@ impl<F: Follower, S: Future<Output = ()> + Send> Following<F, S> {
             match entries {
                 Ok(entries) => return Ok(entries),
                 Err(JournalError::Gone { asked, start }) => {
-                    let skipped = start.0 - asked.0;
+                    let skipped = start.0.saturating_sub(asked.0);
                     tracing::warn!(follower = self.follower.name(), %asked, %start, "entries were removed unread");
                     self.handle.skipped(skipped);
                     self.handle.stands_at(start);

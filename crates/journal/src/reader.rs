@@ -86,8 +86,10 @@ impl Reader {
     /// Reads the entry at the position from its file, unless it would pass the limit of bytes.
     fn read_one(&mut self, bytes: &mut usize, limit: ReadLimit, first: bool) -> Result<Option<Entry>, JournalError> {
         let asked = self.position;
-        let start = self.core.start();
-        let Some(place) = self.core.segments.find(asked.0) else { return Err(JournalError::Gone { asked, start }) };
+        let Some(place) = self.core.segments.find(asked.0) else {
+            // Asked for only now: what was there a moment ago may have been removed in between.
+            return Err(JournalError::Gone { asked, start: self.core.start() });
+        };
         let cursor = Cursor::at(&self.core, self.cursor.take(), &place, asked)?;
         let cursor = self.cursor.insert(cursor);
         let offset = cursor.stream.offset();

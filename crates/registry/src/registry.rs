@@ -219,6 +219,38 @@ impl<T: Document> Documents<T> {
         removed.map(|_| ())
     }
 
+    /// Removes those of these documents that stand at these versions, all as one change; durable when it returns.
+    ///
+    /// # Errors
+    /// Those of [`Registry::documents`].
+    pub fn delete_all(&self, gone: &[Versioned<T>]) -> Result<(), RegistryError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut database = lock(&self.registry.0.database);
+        let transaction = database.transaction()?;
+        let latest: i64 =
+            transaction.query_row("UPDATE changes SET latest = latest + 1 RETURNING latest", [], |row| row.get(0))?;
+        let mut removed = Vec::with_capacity(gone.len());
+        {
+            let mut statement =
+                transaction.prepare_cached("DELETE FROM documents WHERE kind = ?1 AND key = ?2 AND version = ?3")?;
+            for document in gone {
+                let key = document.key();
+                if statement.execute(params![T::KIND, key, document.version.0 as i64])? > 0 {
+                    removed.push(key);
+                }
+            }
+        }
+        transaction.commit()?;
+        let mut documents = self.kind.documents.write().unwrap_or_else(PoisonError::into_inner);
+        removed.iter().for_each(|key| drop(documents.remove(key)));
+        drop(documents);
+        drop(database);
+        self.kind.changes.send_replace(latest as u64);
+        Ok(())
+    }
+
     /// Runs one statement as one change: on disk first, then in memory, then to the watchers. The database stays
     /// locked throughout, so that memory sees changes in the order of their commits.
     fn commit(

@@ -36,6 +36,18 @@ impl Domains {
         self.are_all && request.host().is_some_and(|host| !is_told(host))
     }
 
+    /// Whether the host names a bucket, so that the whole path is a key's. A name right below `localhost` may be the house's own, unless
+    /// the operator said that buckets stand there.
+    pub(crate) fn names_bucket(&self, request: &Request<'_>) -> bool {
+        let Some(host) = request.host() else { return false };
+        let below_localhost = host.split(':').next().and_then(|name| name.strip_suffix(".localhost"));
+        match self.bucket(host) {
+            Some(bucket) => !bucket.is_empty(),
+            None if below_localhost.is_some_and(|name| !name.ends_with(".s3")) => false,
+            None => aws::recognise::bucket_in_host(request).is_some(),
+        }
+    }
+
     /// The path that the request has in path style, where a name says more of its host than AWS's rules do.
     pub(crate) fn path<'r>(&self, request: &Request<'r>) -> Option<Cow<'r, str>> {
         if self.names.is_empty() || !request.path.starts_with('/') {

@@ -11,6 +11,7 @@ use crate::render::write::Json;
 use aws::{Credential, Headers, Location, Request, Shape};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// The bucket and key of a call, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,9 +152,11 @@ fn queries(request: &Request<'_>, document: &str, grantees: Grantees, out: &mut 
         ["x-amz-credential", "x-amz-mfa", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid", "signature"];
     let unshown =
         |name: &str| UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name)) || is_customers_key(name);
-    for (at, (name, value)) in request.query_pairs().enumerate().take(MAX_PAIRS) {
+    // All of them are looked at, however many a caller sends to hide one behind: the head that they stand in is bounded.
+    let mut seen = HashSet::new();
+    for (name, value) in request.query_pairs() {
         let (name, value) = (decoded(name), decoded(value));
-        let repeated = request.query_pairs().take(at).any(|(other, _)| decoded(other) == name);
+        let repeated = !seen.insert(name.clone());
         let outweighed =
             name == document || (is_own(&name) && (!name.starts_with("x-amz-") || request.headers.has(&name)));
         if unshown(&name) || repeated || outweighed {
@@ -169,8 +172,6 @@ fn is_customers_key(name: &str) -> bool {
     let tail = name.len().checked_sub(TAIL.len()).and_then(|at| name.get(at..));
     tail.is_some_and(|tail| tail.eq_ignore_ascii_case(TAIL))
 }
-
-const MAX_PAIRS: usize = 100;
 
 /// The modeled `x-amz-` headers that a caller may see again.
 fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mut Json) {

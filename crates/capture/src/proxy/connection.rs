@@ -103,7 +103,8 @@ where
         let forwarded = forwarded_peer(&head, &peer, worker);
         let peer = forwarded.as_ref().unwrap_or(&peer);
         let opened = head.view(|request| worker.recording.recorder.open(&request));
-        let destination = worker.routes.destination(head.path_and_query().0, opened.service);
+        let is_key = || head.view(|request| worker.recording.recorder.names_bucket(&request));
+        let destination = worker.routes.destination(head.path_and_query().0, opened.service, is_key);
         let next = match destination {
             Destination::Own => answer::own(&mut client, &mut inbound, &head, peer, worker).await,
             _ if !worker.recording.may_act() => answer::not_durable(&mut client, &head, &opened).await,

@@ -5,10 +5,10 @@ use aws::Service;
 use std::collections::HashMap;
 use std::fmt;
 
-/// The path prefix of the house's own pages; no S3 bucket can have that name.
+/// The path prefix of the house's own pages; no S3 bucket can have that name, though a key of one that the host names may begin so.
 const OWN_PREFIX: &str = "/_opentrail/";
 
-/// Services that are always answered here (`design.md`, "Public contract").
+/// Services that are always answered here: nobody else's trail may be asked for ours.
 const ALWAYS_LOCAL: [&str; 2] = ["cloudtrail", "cloudtrail-data"];
 /// Services that are answered here where no upstream has them. EventBridge will always be answered here once it is built: until
 /// then a client of an upstream that has it must find it there.
@@ -97,9 +97,16 @@ impl Routes {
         }
     }
 
-    /// Who answers a request for `path`, that is a call to `service` as far as its head tells.
-    pub(crate) fn destination(&self, path: &str, service: Option<&Service>) -> Destination {
-        if !self.nothing_local && (path.starts_with(OWN_PREFIX) || path == OWN_PREFIX.trim_end_matches('/')) {
+    /// Who answers a request for `path`, that is a call to `service` as far as its head tells. `is_key`: whether the path is that of an
+    /// object, because the host names its bucket.
+    pub(crate) fn destination(
+        &self,
+        path: &str,
+        service: Option<&Service>,
+        is_key: impl FnOnce() -> bool,
+    ) -> Destination {
+        let is_own = path.starts_with(OWN_PREFIX) || path == OWN_PREFIX.trim_end_matches('/');
+        if !self.nothing_local && is_own && !is_key() {
             return Destination::Own;
         }
         match service {
@@ -176,15 +183,16 @@ mod tests {
             assert_eq!(routes.by_names(&[name]), Destination::Local, "{name}");
         }
         assert_eq!(routes.by_names(&["sqs"]), Destination::Nobody);
-        assert_eq!(routes.destination("/_opentrail/health", None), Destination::Own);
-        assert_eq!(routes.destination("/_opentrailer/x", None), Destination::Nobody);
+        assert_eq!(routes.destination("/_opentrail/health", None, || false), Destination::Own);
+        assert_eq!(routes.destination("/_opentrail/health", None, || true), Destination::Nobody);
+        assert_eq!(routes.destination("/_opentrailer/x", None, || false), Destination::Nobody);
     }
 
     #[test]
     fn a_private_recorder_answers_nothing_itself() {
         let routes = routes(&[("", "http://a:1")]).unwrap().with_nothing_local();
         assert_eq!(routes.by_names(&["cloudtrail"]), Destination::Upstream(0));
-        assert_eq!(routes.destination("/_opentrail/health", None), Destination::Upstream(0));
+        assert_eq!(routes.destination("/_opentrail/health", None, || false), Destination::Upstream(0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Copies of objects, and parts that are copies.
 
+use http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 
@@ -12,8 +13,19 @@ use super::operations::Operations;
 use super::reading::{ReadConditions, Reading};
 use super::uploads::part_number;
 use crate::error::StoreError;
-use crate::object::Attributes;
+use crate::object::{Attributes, Condition, Tag};
 use crate::store::{Copied, Object};
+
+/// What must hold of what is in the copy's place: s3s reads these headers of other writes, and of copies not.
+fn condition(headers: &HeaderMap) -> S3Result<Condition> {
+    let tag = |name: HeaderName| match headers.get(name).map(|value| value.to_str().map(str::trim)) {
+        None => Ok(None),
+        Some(Ok("*")) => Ok(Some(Tag::Any)),
+        Some(Ok(tag)) => Ok(Some(Tag::Is(tag.trim_matches('"').to_owned()))),
+        Some(Err(_)) => Err(s3_error!(InvalidArgument, "A condition is no text.")),
+    };
+    Ok(Condition { if_match: tag(IF_MATCH)?, if_none_match: tag(IF_NONE_MATCH)? })
+}
 
 pub(super) async fn copy_object(
     on: &Operations,
@@ -64,6 +76,7 @@ pub(super) async fn copy_object(
         attributes: Some(attributes),
         tags: replaces_tags.then(|| header_tags(input.tagging.as_deref())).transpose()?,
         checksum: algorithm(input.checksum_algorithm.as_ref())?,
+        condition: condition(&request.headers)?,
     };
     let info = on.store.copy(source, &input.bucket, &input.key, copied).await?;
     let mut result = CopyObjectResult {

@@ -39,6 +39,8 @@ pub struct Copied {
     pub tags: Option<BTreeMap<String, String>>,
     /// The additional checksum to compute anew.
     pub checksum: Option<Algorithm>,
+    /// What must hold of what is in the copy's place.
+    pub condition: Condition,
 }
 
 /// An object to be deleted.
@@ -125,7 +127,7 @@ impl Store {
         let bucket = bucket.to_owned();
         self.commit(move |tx| {
             tx.share(&source.content)?; // leased by the source until then
-            replace(tx, &bucket, &info, &source.content, &Condition::default())?;
+            replace(tx, &bucket, &info, &source.content, &copied.condition)?;
             Ok(info)
         })
         .await
