@@ -8,7 +8,7 @@ use std::path::Path;
 const NAME: &str = "00000000000000000000.seg";
 
 /// A journal that was really written: two entries in two batches.
-const SAMPLE: &[u8] = include_bytes!("../../crates/journal/testdata/v1/00000000000000000000.seg");
+const SAMPLE: &[u8] = include_bytes!("../../crates/journal/testdata/v2/00000000000000000000.seg");
 
 /// The input behind its first byte: as a segment when that is zero, else as changes to the sample.
 pub fn either(input: &[u8]) {

@@ -4,8 +4,11 @@ use crate::{Entry, Seq};
 use crc_fast::{CrcAlgorithm, Digest, crc32_iscsi};
 use event::{Event, HeadError, StoredHead};
 
-/// The version of the form that is written, and the only one that is read.
-pub(crate) const VERSION: u32 = 1;
+/// The version of the form that is written.
+pub(crate) const VERSION: u32 = 2;
+
+/// The version that is read, too: it had no salt.
+const UNSALTED: u32 = 1;
 
 /// Bytes of a segment's header.
 pub(crate) const SEGMENT_HEADER: usize = 40;
@@ -29,6 +32,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) created_ms: u64,
     /// Whether batches in it were acknowledged before they were synced.
     pub(crate) buffered: bool,
+    /// What the checksums of its frames are mixed with.
+    pub(crate) salt: u32,
 }
 
 /// Why bytes are not a segment's header.
@@ -48,6 +53,7 @@ impl SegmentHeader {
         out[12..16].copy_from_slice(&(if self.buffered { FLAG_BUFFERED } else { 0 }).to_le_bytes());
         out[16..24].copy_from_slice(&self.first.to_le_bytes());
         out[24..32].copy_from_slice(&self.created_ms.to_le_bytes());
+        out[32..36].copy_from_slice(&self.salt.to_le_bytes());
         let sum = crc32_iscsi(&out[..SEGMENT_HEADER - 4]);
         out[SEGMENT_HEADER - 4..].copy_from_slice(&sum.to_le_bytes());
         out
@@ -60,10 +66,11 @@ impl SegmentHeader {
             return Err(HeaderFault::Unreadable);
         }
         match u32_at(bytes, 8) {
-            VERSION => Ok(SegmentHeader {
+            version @ (UNSALTED | VERSION) => Ok(SegmentHeader {
                 first: u64_at(bytes, 16),
                 created_ms: u64_at(bytes, 24),
                 buffered: u32_at(bytes, 12) & FLAG_BUFFERED != 0,
+                salt: if version == UNSALTED { 0 } else { u32_at(bytes, 32) },
             }),
             other => Err(HeaderFault::Version(other)),
         }
@@ -71,7 +78,8 @@ impl SegmentHeader {
 }
 
 /// What stands before each entry. The checksum covers the head, the JSON and then bytes 4..32 of this header: in that
-/// order, so that an appender sums its event before it knows its place.
+/// order, so that an appender sums its event before it knows its place. It is mixed with the segment's salt, which no caller
+/// knows: or what is said in a call could be made to look like a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     sum: u32,
@@ -111,10 +119,10 @@ impl FrameHeader {
         FRAME_HEADER + self.head_len as usize + self.json_len as usize
     }
 
-    /// The frame that these bytes hold, or `None` when they are short or do not sum up.
-    pub(crate) fn open<'a>(&self, frame: &'a [u8]) -> Option<Frame<'a>> {
+    /// The frame that these bytes of a segment with that salt hold, or `None` when they are short or do not sum up.
+    pub(crate) fn open<'a>(&self, frame: &'a [u8], salt: u32) -> Option<Frame<'a>> {
         let (fields, content) = frame.get(..self.frame_len())?.split_first_chunk::<FRAME_HEADER>()?;
-        if append(crc32_iscsi(content), &fields[4..]) != self.sum {
+        if append(crc32_iscsi(content), &fields[4..]) ^ salt != self.sum {
             return None;
         }
         let (head, json) = content.split_at_checked(self.head_len as usize)?;
@@ -159,15 +167,15 @@ impl Prepared {
         Prepared { event, head, content_sum }
     }
 
-    /// Appends the frame to `out`.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, seq: u64, batch_index: u32, appended_ms: u64) {
+    /// Appends the frame to `out`, for a segment with that salt.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, seq: u64, batch_index: u32, appended_ms: u64, salt: u32) {
         let mut header = [0; FRAME_HEADER];
         header[4..8].copy_from_slice(&(self.event.json().len() as u32).to_le_bytes());
         header[8..12].copy_from_slice(&(self.head.len() as u32).to_le_bytes());
         header[12..16].copy_from_slice(&batch_index.to_le_bytes());
         header[16..24].copy_from_slice(&seq.to_le_bytes());
         header[24..32].copy_from_slice(&appended_ms.to_le_bytes());
-        let sum = append(self.content_sum, &header[4..]);
+        let sum = append(self.content_sum, &header[4..]) ^ salt;
         header[..4].copy_from_slice(&sum.to_le_bytes());
         out.extend_from_slice(&header);
         out.extend_from_slice(&self.head);
@@ -199,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_segment_header_reads_back_and_any_flipped_bit_is_noticed() {
-        let header = SegmentHeader { first: 7, created_ms: 1_700_000_000_000, buffered: true };
+        let header = SegmentHeader { first: 7, created_ms: 1_700_000_000_000, buffered: true, salt: 0x0102_0304 };
         let bytes = header.encode();
         assert_eq!(SegmentHeader::decode(&bytes), Ok(header));
         for bit in 0..SEGMENT_HEADER * 8 {
@@ -220,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_apart_from_damage() {
-        let mut bytes = SegmentHeader { first: 0, created_ms: 0, buffered: false }.encode();
+        let mut bytes = SegmentHeader { first: 0, created_ms: 0, buffered: false, salt: 0 }.encode();
         bytes[8] = 9;
         let sum = crc32_iscsi(&bytes[..36]);
         bytes[36..].copy_from_slice(&sum.to_le_bytes());
@@ -230,22 +238,23 @@ mod tests {
     proptest! {
         #[test]
         fn a_frame_reads_back_and_a_flipped_bit_anywhere_is_noticed(
-            seq: u64, batch_index: u32, appended_ms: u64, size in 0usize..2000, at: prop::sample::Index, bit in 0u8..8,
+            seq: u64, batch_index: u32, appended_ms: u64, salt: u32, size in 0usize..2000, at: prop::sample::Index, bit in 0u8..8,
         ) {
             let event = event(1, size);
             let mut bytes = Vec::new();
-            Prepared::new(event.clone()).write(&mut bytes, seq, batch_index, appended_ms);
+            Prepared::new(event.clone()).write(&mut bytes, seq, batch_index, appended_ms, salt);
             let header = FrameHeader::decode(&bytes).unwrap();
             prop_assert_eq!(header.frame_len(), bytes.len());
             prop_assert_eq!((header.batch_index, header.seq, header.appended_ms), (batch_index, seq, appended_ms));
-            let entry = header.open(&bytes).unwrap().entry().unwrap();
+            prop_assert!(header.open(&bytes, salt ^ 1).is_none());
+            let entry = header.open(&bytes, salt).unwrap().entry().unwrap();
             prop_assert_eq!(entry.event.json(), event.json());
             prop_assert_eq!(entry.event.head(), event.head());
 
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
             let damaged = FrameHeader::decode(&bytes).unwrap();
-            prop_assert!(damaged.open(&bytes).is_none());
+            prop_assert!(damaged.open(&bytes, salt).is_none());
         }
     }
 }

@@ -52,7 +52,14 @@ impl Journal {
         let followers = Followers::default();
         let (capacity, clock) = (options.queue_bytes, options.clock.clone());
         let core = Arc::new(Core {
-            queue: Arc::new(Queue::new(found.next, found.last_ms, capacity, (options.gather, options.patient), clock)),
+            queue: Arc::new(Queue::new(
+                found.next,
+                found.last_ms,
+                capacity,
+                (options.gather, options.patient),
+                clock,
+                options.salt,
+            )),
             segments: Segments::new(SEGMENT_HEADER as u64, found.segments),
             recent: Recent::new(options.recent_bytes),
             metrics: Metrics::new(followers.clone()),
@@ -220,8 +227,14 @@ impl Found {
                 return Err(told(Fault::Damage { offset: 0, what: "it is empty, and newer segments exist".into() }));
             };
             let len = file.len().map_err(Fault::Io).map_err(told)?;
-            let mut segment =
-                Segment { first, end: first, created_ms: header.created_ms, len, marks: Marks::default() };
+            let mut segment = Segment {
+                first,
+                end: first,
+                created_ms: header.created_ms,
+                salt: header.salt,
+                len,
+                marks: Marks::default(),
+            };
             if let Some(next) = firsts.get(index + 1) {
                 segment.end = *next;
                 segments.push(segment);
@@ -243,7 +256,12 @@ impl Found {
         if let Some(before) = segments.last_mut() {
             let told = |fault| told(disk, before.first, fault);
             let file = disk.open(before.first).map_err(Fault::Io).map_err(told)?;
-            let header = SegmentHeader { first: before.first, created_ms: before.created_ms, buffered: false };
+            let header = SegmentHeader {
+                first: before.first,
+                created_ms: before.created_ms,
+                buffered: false,
+                salt: before.salt,
+            };
             let found = recover::recover(file.as_ref(), &header).map_err(told)?;
             last_ms = found.last_ms;
         }

@@ -2,6 +2,7 @@
 
 use crate::Seq;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,6 +70,9 @@ pub struct Options {
     pub begin_at: Seq,
     /// Where `appended_ms` comes from. Default: the system.
     pub clock: Clock,
+    /// What the checksums in new segments are mixed with. Nobody who has a say in what events hold may know it: or he could make one
+    /// that holds what looks like a frame. Default: random.
+    pub salt: u32,
 }
 
 impl Default for Options {
@@ -82,6 +86,8 @@ impl Default for Options {
             patient: false,
             begin_at: Seq(0),
             clock: Clock::system(),
+            // Its keys are the system's random bits.
+            salt: RandomState::new().hash_one(()) as u32,
         }
     }
 }

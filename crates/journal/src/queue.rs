@@ -43,13 +43,13 @@ impl Batch {
         self.first + self.entries.len() as u64
     }
 
-    fn push(&mut self, prepared: Prepared, appended_ms: u64) {
+    fn push(&mut self, prepared: Prepared, appended_ms: u64, salt: u32) {
         let seq = self.end();
         let at = self.bytes.len() as u64;
         if self.marks.last().is_none_or(|(_, last)| at >= last + crate::segments::Marks::STEP) {
             self.marks.push((seq, at));
         }
-        prepared.write(&mut self.bytes, seq, self.entries.len() as u32, appended_ms);
+        prepared.write(&mut self.bytes, seq, self.entries.len() as u32, appended_ms, salt);
         self.entries.push(Entry { seq: Seq(seq), appended_ms, event: prepared.event });
     }
 
@@ -84,6 +84,7 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     ready: Condvar,
     chain: Chain,
+    salt: u32,
 }
 
 #[derive(Debug)]
@@ -112,6 +113,7 @@ impl Queue {
         capacity: usize,
         (gather, patient): (Duration, bool),
         clock: Clock,
+        salt: u32,
     ) -> Queue {
         let state = State {
             phase: Phase::Open,
@@ -125,7 +127,22 @@ impl Queue {
             crowd: if patient { usize::MAX } else { 1 },
         };
         let (state, ready, chain) = (Mutex::new(state), Condvar::new(), Chain::default());
-        Queue { capacity: capacity.max(1), gather, clock, durable: AtomicU64::new(next), state, ready, chain, patient }
+        Queue {
+            capacity: capacity.max(1),
+            gather,
+            clock,
+            durable: AtomicU64::new(next),
+            state,
+            ready,
+            chain,
+            patient,
+            salt,
+        }
+    }
+
+    /// What the checksums of the frames are mixed with.
+    pub(crate) fn salt(&self) -> u32 {
+        self.salt
     }
 
     /// One past the last durable entry.
@@ -157,7 +174,7 @@ impl Queue {
         state.last_ms = state.last_ms.max(self.clock.now_ms());
         let appended_ms = state.last_ms;
         for prepared in events {
-            state.collecting.push(prepared, appended_ms);
+            state.collecting.push(prepared, appended_ms, self.salt);
         }
         state.collecting.appends += 1;
         let last = state.collecting.end().saturating_sub(1);

@@ -133,11 +133,11 @@ impl Cursor {
                     }
                     _ => core.io("open", place.first, source),
                 })?,
-                stream: FrameStream::at(0),
+                stream: FrameStream::at(0, place.salt),
                 next: 0,
             },
         };
-        cursor.stream = FrameStream::at(place.mark.offset);
+        cursor.stream = FrameStream::at(place.mark.offset, place.salt);
         cursor.next = place.mark.seq;
         cursor.skip(core, place, asked)?;
         Ok(cursor)

@@ -55,10 +55,10 @@ pub(crate) fn header(file: &dyn SegmentFile, first: u64) -> Result<Option<Segmen
             Err(Fault::Damage { offset: 0, what })
         }
         Err(HeaderFault::Version(version)) => Err(Fault::Version(version)),
-        // The header is synced before the first frame is written.
-        Err(HeaderFault::Unreadable) => match find_frame(file, 0, |_| true)? {
-            Rest::Blank | Rest::Scraps => Ok(None),
-            Rest::Found(_) => Err(Fault::Damage { offset: 0, what: "its header is unreadable".into() }),
+        // The header is synced before anything else is written. Without it nobody knows the salt, so that no frame could be told.
+        Err(HeaderFault::Unreadable) => match find_frame(file, SEGMENT_HEADER as u64, 0, |_| false)? {
+            Rest::Blank => Ok(None),
+            Rest::Scraps | Rest::Found(_) => Err(Fault::Damage { offset: 0, what: "its header is unreadable".into() }),
         },
     }
 }
@@ -66,7 +66,7 @@ pub(crate) fn header(file: &dyn SegmentFile, first: u64) -> Result<Option<Segmen
 /// Reads a segment to its end.
 pub(crate) fn recover(file: &dyn SegmentFile, header: &SegmentHeader) -> Result<Recovered, Fault> {
     let limit = file.len()?;
-    let mut stream = FrameStream::at(SEGMENT_HEADER as u64);
+    let mut stream = FrameStream::at(SEGMENT_HEADER as u64, header.salt);
     let mut found = Recovered {
         end: header.first,
         len: SEGMENT_HEADER as u64,
@@ -93,7 +93,7 @@ pub(crate) fn recover(file: &dyn SegmentFile, header: &SegmentHeader) -> Result<
         }
     }
     let missing = found.end;
-    match find_frame(file, found.len, |later| !header.buffered && later.batch_first() > missing)? {
+    match find_frame(file, found.len, header.salt, |later| !header.buffered && later.batch_first() > missing)? {
         Rest::Blank => Ok(found),
         Rest::Scraps => Ok(Recovered { torn: true, ..found }),
         Rest::Found(later) => {
@@ -117,9 +117,8 @@ enum Rest {
 
 /// Looks for an intact frame that is `wanted`, at any offset from `from` on. Memory: one window and one frame.
 ///
-/// No event's JSON can be mistaken for a frame: the lengths in a frame's header have a high byte below 4, and JSON has no
-/// such byte.
-fn find_frame(file: &dyn SegmentFile, from: u64, wanted: impl Fn(&FrameHeader) -> bool) -> io::Result<Rest> {
+/// Nothing that a caller says can be taken for a frame: he does not know the salt.
+fn find_frame(file: &dyn SegmentFile, from: u64, salt: u32, wanted: impl Fn(&FrameHeader) -> bool) -> io::Result<Rest> {
     const WINDOW: usize = 1 << 20;
     let limit = file.len()?;
     let mut window = vec![0; WINDOW];
@@ -138,7 +137,7 @@ fn find_frame(file: &dyn SegmentFile, from: u64, wanted: impl Fn(&FrameHeader) -
                 if wanted(&header) && offset + len as u64 <= limit {
                     let mut frame = vec![0; len];
                     read_full(file, &mut frame, offset)?;
-                    if header.open(&frame).is_some() {
+                    if header.open(&frame, salt).is_some() {
                         return Ok(Rest::Found(header.seq));
                     }
                 }

@@ -39,6 +39,8 @@ pub(crate) struct Segment {
     /// One past its last durable entry.
     pub(crate) end: u64,
     pub(crate) created_ms: u64,
+    /// What the checksums of its frames are mixed with.
+    pub(crate) salt: u32,
     /// Bytes that hold durable entries, header included.
     pub(crate) len: u64,
     pub(crate) marks: Marks,
@@ -53,6 +55,8 @@ pub(crate) struct Place {
     pub(crate) end: u64,
     /// Bytes of it that count.
     pub(crate) len: u64,
+    /// What the checksums of its frames are mixed with.
+    pub(crate) salt: u32,
     /// The nearest known frame at or before the entry.
     pub(crate) mark: Mark,
 }
@@ -75,9 +79,9 @@ impl Segments {
         self.list().first().map(|segment| Seq(segment.first))
     }
 
-    pub(crate) fn begin(&self, first: u64, created_ms: u64) {
+    pub(crate) fn begin(&self, first: u64, created_ms: u64, salt: u32) {
         let marks = Marks::default();
-        self.list().push(Segment { first, end: first, created_ms, len: self.first_frame, marks });
+        self.list().push(Segment { first, end: first, created_ms, salt, len: self.first_frame, marks });
     }
 
     /// The newest segment has grown by a batch that was written at its end.
@@ -98,7 +102,7 @@ impl Segments {
         let segment = list.get(index).filter(|segment| seq < segment.end)?;
         let first = Mark { seq: segment.first, offset: self.first_frame };
         let mark = segment.marks.before(seq).unwrap_or(first);
-        Some(Place { first: segment.first, end: segment.end, len: segment.len, mark })
+        Some(Place { first: segment.first, end: segment.end, len: segment.len, salt: segment.salt, mark })
     }
 
     /// Keeps marks that a reader came by in a segment that nobody had read before.
@@ -150,7 +154,7 @@ mod tests {
     use super::*;
 
     fn segment(first: u64, end: u64, created_ms: u64) -> Segment {
-        Segment { first, end, created_ms, len: 100, marks: Marks::default() }
+        Segment { first, end, created_ms, salt: 0, len: 100, marks: Marks::default() }
     }
 
     #[test]
@@ -179,7 +183,7 @@ mod tests {
     #[test]
     fn an_entry_is_looked_for_from_the_nearest_mark() {
         let segments = Segments::new(40, vec![segment(5, 10, 0)]);
-        segments.begin(10, 0);
+        segments.begin(10, 0, 0);
         segments.grow(20, 300_000, [(10, 0), (13, 100_000), (14, 100_001), (18, 200_000)].into_iter());
         let mark = |seq| segments.find(seq).map(|place| (place.first, place.mark.seq, place.mark.offset));
         assert_eq!(mark(4), None);

@@ -16,6 +16,8 @@ pub(crate) struct FrameStream {
     used: usize,
     /// Where in the file the first byte of the buffer stands.
     base: u64,
+    /// The segment's.
+    salt: u32,
 }
 
 /// What stands at the place.
@@ -30,8 +32,8 @@ pub(crate) enum Step<'a> {
 }
 
 impl FrameStream {
-    pub(crate) fn at(offset: u64) -> FrameStream {
-        FrameStream { buffer: Vec::new(), used: 0, base: offset }
+    pub(crate) fn at(offset: u64, salt: u32) -> FrameStream {
+        FrameStream { buffer: Vec::new(), used: 0, base: offset, salt }
     }
 
     /// Where the next frame starts.
@@ -55,7 +57,7 @@ impl FrameStream {
         }
         self.fill(file, limit, header.frame_len())?;
         let start = self.used;
-        match header.open(self.buffer.get(start..).unwrap_or_default()) {
+        match header.open(self.buffer.get(start..).unwrap_or_default(), self.salt) {
             Some(frame) => {
                 self.used += header.frame_len();
                 Ok(Step::Frame(frame, header))

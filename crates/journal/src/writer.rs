@@ -106,13 +106,14 @@ impl Writer<'_> {
         let (core, first) = (self.core, batch.first);
         let failed = |source| Failure { doing: "creation", segment: first, source };
         let created_ms = batch.entries.first().map_or(0, |entry| entry.appended_ms);
-        let header = SegmentHeader { first, created_ms, buffered: core.options.durability == Durability::Buffered };
+        let (buffered, salt) = (core.options.durability == Durability::Buffered, core.queue.salt());
+        let header = SegmentHeader { first, created_ms, buffered, salt };
         let reserve = core.options.segment_bytes.max((SEGMENT_HEADER + batch.bytes.len()) as u64);
         let file = core.disk.create(first, reserve).map_err(failed)?;
         file.write_all_at(&header.encode(), 0).map_err(failed)?;
         file.sync().map_err(failed)?;
         core.disk.sync().map_err(failed)?;
-        core.segments.begin(first, created_ms);
+        core.segments.begin(first, created_ms, salt);
         let len = SEGMENT_HEADER as u64;
         Ok(Active { file, first, len, reserved: reserve, touched: len })
     }

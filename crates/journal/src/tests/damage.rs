@@ -2,7 +2,7 @@
 
 use super::{block_on, everything, open, small};
 use crate::disk::Disk;
-use crate::frame::SEGMENT_HEADER;
+use crate::frame::{SEGMENT_HEADER, SegmentHeader};
 use crate::testing::{MemDisk, event};
 use crate::{Durability, Journal, JournalError, Options, ReadLimit, Seq};
 
@@ -16,7 +16,7 @@ fn written(batches: &[u64], durability: Durability) -> (MemDisk, Vec<usize>) {
         let events: Vec<_> = (next..next + count).map(|n| event(n, 40)).collect();
         for event in &events {
             let mut frame = Vec::new();
-            crate::frame::Prepared::new(event.clone()).write(&mut frame, 0, 0, 0);
+            crate::frame::Prepared::new(event.clone()).write(&mut frame, 0, 0, 0, 0);
             end += frame.len();
             ends.push(end);
         }
@@ -89,6 +89,24 @@ fn a_changed_byte_is_damage_where_it_was_acknowledged_and_a_torn_tail_in_the_las
                 assert_eq!(offset, start as u64, "byte {at}");
             }
             Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_a_caller_writes_into_his_call_is_none() {
+    let (disk, ends) = written(&[1, 1], Durability::Sync);
+    let salt = SegmentHeader::decode(&disk.bytes(0)).unwrap().salt;
+    for (known, is_damage) in [(0, false), (salt ^ 1, false), (salt, true)] {
+        let mut bytes = disk.bytes(0);
+        // The last frame is torn, and in what is left of it stands what looks like one of a later batch.
+        bytes.truncate(ends[0]);
+        bytes.extend_from_slice(&[1; 40]);
+        crate::frame::Prepared::new(event(9, 40)).write(&mut bytes, 1 << 60, 0, 0, known);
+        bytes.extend_from_slice(&[1; 40]);
+        match count_read(&MemDisk::holding(&[(0, bytes)])) {
+            Ok(read) => assert_eq!((read, is_damage), (1, false)),
+            Err(error) => assert!(is_damage && matches!(error, JournalError::Damaged { .. }), "{error}"),
         }
     }
 }
@@ -176,9 +194,9 @@ fn a_renamed_or_newer_segment_is_refused_by_name() {
     assert!(matches!(open(&renamed, &small()), Err(JournalError::Damaged { offset: 0, .. })));
 
     let mut newer = disk.bytes(0);
-    newer[8] = 2;
+    newer[8] = 3;
     let sum = crc_fast::crc32_iscsi(&newer[..36]);
     newer[36..40].copy_from_slice(&sum.to_le_bytes());
     let error = open(&MemDisk::holding(&[(0, newer)]), &small()).unwrap_err();
-    assert!(matches!(error, JournalError::Version { version: 2, .. }), "{error}");
+    assert!(matches!(error, JournalError::Version { version: 3, .. }), "{error}");
 }
