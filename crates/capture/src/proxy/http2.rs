@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// The connection preface (RFC 9113, section 3.4).
@@ -61,7 +62,7 @@ pub(super) async fn serve<C>(client: C, first: Bytes, peer: Peer, worker: Arc<Wo
 where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let streams = Arc::new(AtomicUsize::new(0));
+    let streams = Arc::new(Streams::default());
     let in_flight = Arc::clone(&streams);
     let service = hyper::service::service_fn(move |request| {
         let (peer, worker, in_flight) = (peer.clone(), Arc::clone(&worker), InFlight::new(&in_flight));
@@ -83,8 +84,8 @@ where
         .keep_alive_interval(Duration::from_secs(60));
     let serving = builder.serve_connection(TokioIo::new(Rewound { first, inner: client }), service);
     tokio::pin!(serving);
-    let mut tick = tokio::time::interval(Duration::from_millis(100));
     loop {
+        idle.store(streams.are_none(), Ordering::Relaxed);
         tokio::select! {
             served = &mut serving => {
                 if let Err(error) = served {
@@ -92,33 +93,51 @@ where
                 }
                 break;
             }
-            _ = tick.tick() => idle.store(streams.load(Ordering::Relaxed) == 0, Ordering::Relaxed),
+            () = streams.turned.notified() => {}
         }
     }
     // What became of the changes whose callers have gone is still to be recorded.
-    while streams.load(Ordering::Relaxed) > 0 {
-        tick.tick().await;
+    while !streams.are_none() {
+        streams.turned.notified().await;
+    }
+}
+
+/// The requests in flight of a connection.
+#[derive(Default)]
+struct Streams {
+    count: AtomicUsize,
+    /// The first has come, or the last has gone.
+    turned: Notify,
+}
+
+impl Streams {
+    fn are_none(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
     }
 }
 
 /// A request in flight: of a stream, or of one that was reset and whose change is under way.
-struct InFlight(Arc<AtomicUsize>);
+struct InFlight(Arc<Streams>);
 
 impl InFlight {
-    fn new(count: &Arc<AtomicUsize>) -> InFlight {
-        count.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(count))
+    fn new(streams: &Arc<Streams>) -> InFlight {
+        if streams.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            streams.turned.notify_one();
+        }
+        InFlight(Arc::clone(streams))
     }
 
     /// Whether there are more than a connection may have streams: some were reset while others came.
     fn is_one_too_many(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > MAX_STREAMS as usize
+        self.0.count.load(Ordering::Relaxed) > MAX_STREAMS as usize
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.0.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.turned.notify_one();
+        }
     }
 }
 

@@ -152,16 +152,20 @@ impl KnownIdentities {
         known.get(access_key_id).filter(|known| known.is_valid(at))?.expires
     }
 
-    /// Makes room by forgetting what has expired, and if that is not enough the session that expires first. Long-term
-    /// keys are never forgotten for a new one.
+    /// Makes room by forgetting what has expired, and if that is not enough the sessions that expire first: some at once, so that
+    /// not every new one looks through all. Long-term keys are never forgotten for a new one.
     fn insert(&self, lesson: Lesson, at: EventTime) -> bool {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= self.capacity && !known.contains_key(&lesson.access_key_id) {
             known.retain(|_, known| known.is_valid(at));
             if known.len() >= self.capacity {
-                let sessions = known.iter().filter_map(|(key, known)| Some((known.expires?, key)));
-                let Some(first) = sessions.min().map(|(_, key)| key.clone()) else { return false };
-                known.remove(&first);
+                let mut ends: Vec<EventTime> = known.values().filter_map(|known| known.expires).collect();
+                let last = (self.capacity / 64).min(ends.len().saturating_sub(1));
+                if ends.is_empty() {
+                    return false;
+                }
+                let end = *ends.select_nth_unstable(last).1;
+                known.retain(|_, known| known.expires.is_none_or(|expires| expires > end));
             }
         }
         let principal = Arc::new(Principal { identity: lesson.identity, origins: lesson.origins });
