@@ -48,7 +48,12 @@ impl Running {
 
     /// Event history for the CloudTrail API.
     pub(crate) fn lookups(&self) -> Arc<dyn serve::History> {
-        Arc::new(Lookups { history: self.history.clone(), journal: self.journal.clone(), handle: self.handle.clone() })
+        Arc::new(Lookups {
+            history: self.history.clone(),
+            journal: self.journal.clone(),
+            handle: self.handle.clone(),
+            began_at: self.began_at,
+        })
     }
 
     /// Returns once everything is found that the journal held at the start.
@@ -84,6 +89,8 @@ struct Lookups {
     history: History,
     journal: Journal,
     handle: FollowerHandle,
+    /// Where the journal ended at the start.
+    began_at: Seq,
 }
 
 impl serve::History for Lookups {
@@ -93,6 +100,11 @@ impl serve::History for Lookups {
             let status = self.handle.status();
             // It has read all it can, and newer calls are not among it: no answer is better than half of one.
             if let (false, Some(why)) = (status.running, status.last_error) {
+                return Err(HistoryError::Unavailable(why));
+            }
+            // So it is while what was there at the start is read: a long journal takes a while.
+            if let Some(read) = status.position.filter(|read| *read < self.began_at) {
+                let why = format!("it is read anew after a start, and stands at {read} of {}", self.began_at);
                 return Err(HistoryError::Unavailable(why));
             }
             let page = self.history.lookup(asked(query)).await.map_err(|error| match error {

@@ -277,6 +277,11 @@ def test_an_upstream_that_is_gone_is_told_in_the_protocol_of_the_call_and_record
         assert code and not code.isdigit() and answer["Error"]["Message"], f"{protocol}: the client could not read the error: {answer}"
         record = recorded(trail.client("cloudtrail"), name)
         assert record["errorCode"] and record["eventSource"].startswith(service), (protocol, record)
+    # A service that speaks several is told in the one that it was asked in.
+    with Talk(trail.port) as talk:
+        form = "Action=ListQueues&Version=2012-11-05"
+        talk.say(head("POST", "/", {**signed("sqs"), "Content-Type": "application/x-www-form-urlencoded", "Content-Length": len(form), "Connection": "close"}) + form.encode())
+        assert b"<ErrorResponse" in talk.hear()
     assert trail.ready() or trail.process.alive()
     trail.kill()
 

@@ -21,7 +21,7 @@ pub use host::region;
 pub(crate) use route::Router;
 pub(crate) use s3::address as s3_address;
 pub use s3::bucket_in_host;
-pub use wire::form_action;
+pub use wire::{form_action, is_form};
 
 use crate::{Catalog, Operation, Protocol, Request, ServiceId};
 use route::Fit;

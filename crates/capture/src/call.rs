@@ -179,6 +179,7 @@ pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
             service: Some(call.service),
             only_service: true,
             call: Some(call),
+            protocol: Some(call.protocol),
             is_elsewhere: false,
             request_body: request_body(&call),
             response_body: response_body(&call),
@@ -186,10 +187,13 @@ pub(crate) fn open(catalog: &'static Catalog, head: &Request<'_>) -> Opened {
         None => {
             let candidates = recognise::service(catalog, head);
             let service = candidates.first().and_then(|id| catalog.service(id).ok());
+            let protocols = candidates.first().and_then(|id| catalog.info(id)).map_or(&[][..], |info| info.protocols());
+            let of_form = protocols.iter().copied().find(|protocol| is_form(head) && protocol.is_form());
             Opened {
                 service,
                 only_service: in_body && candidates.one().is_some(),
                 call: None,
+                protocol: of_form.or_else(|| service.map(|service| service.protocol())),
                 is_elsewhere: false,
                 request_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },
                 response_body: if service.is_some() || is_form(head) { Keep::UpTo(BODY) } else { Keep::Nothing },

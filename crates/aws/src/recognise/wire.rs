@@ -70,11 +70,22 @@ fn may_name(request: &Request<'_>, named: &Wire<'_>) -> bool {
     is_place && !is_multipart
 }
 
-/// Whether the body is an `application/x-www-form-urlencoded` form.
-pub(super) fn is_form(request: &Request<'_>) -> bool {
+/// Whether the body is an `application/x-www-form-urlencoded` form that may name an operation. Many clients call so whatever they
+/// post, also what is for an object of S3.
+pub fn is_form(request: &Request<'_>) -> bool {
     let content_type = request.headers.get("content-type").unwrap_or_default();
     let name = content_type.split(';').next().unwrap_or_default().trim();
-    name.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    name.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !is_for_an_object(request)
+}
+
+/// Whether the query string is one of S3 alone: that of a presigned URL of Signature Version 2, which others sign under the name
+/// `SignatureVersion`, or what is posted to a bucket or an object.
+fn is_for_an_object(request: &Request<'_>) -> bool {
+    const POSTED: [&str; 5] = ["delete", "restore", "select", "uploadId", "uploads"];
+    let is_presigned = || ["AWSAccessKeyId", "Expires", "Signature"].iter().all(|name| request.has_query(name));
+    !request.query.is_empty()
+        && !request.has_query("SignatureVersion")
+        && (is_presigned() || (request.path.len() > 1 && POSTED.iter().any(|name| request.has_query(name))))
 }
 
 fn cbor<'r>(request: &Request<'r>) -> Option<(&'r str, &'r str)> {

@@ -12,6 +12,8 @@ pub struct Opened {
     /// Whether it can be no other.
     pub(crate) only_service: bool,
     pub(crate) call: Option<Call>,
+    /// How it is made, and how an error of our own must be written.
+    pub(crate) protocol: Option<Protocol>,
     /// Whether its host names a bucket in a way that the store does not know.
     pub(crate) is_elsewhere: bool,
     pub(crate) request_body: Keep,
@@ -31,8 +33,7 @@ impl Opened {
 
     /// The protocol of the call: how an error of our own must be written.
     pub fn protocol(&self) -> Option<Protocol> {
-        let usual = || self.service.map(|service| service.protocol());
-        self.call.map(|call| call.protocol).or_else(usual)
+        self.protocol
     }
 
     /// Whether the call may change something: all but those that are known to read only.

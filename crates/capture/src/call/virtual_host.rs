@@ -83,8 +83,9 @@ fn is_for_s3(request: &Request<'_>) -> bool {
     match aws::credential(request) {
         Some(credential) if !credential.service.is_empty() => credential.service.starts_with("s3"),
         _ => {
-            let form = request.headers.get("content-type").is_some_and(|kind| kind.contains("urlencoded"));
-            !form && !request.headers.has("x-amz-target") && !request.headers.has("smithy-protocol")
+            !aws::recognise::is_form(request)
+                && !request.headers.has("x-amz-target")
+                && !request.headers.has("smithy-protocol")
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct RequestHead {
     pub(crate) framing: Framing,
     /// Whether the client will send another request on this connection.
     pub(crate) keep_alive: bool,
-    /// Whether the client waits for `100 Continue`.
+    /// Whether the client waits for `100 Continue`, maybe before a body of no bytes.
     pub(crate) expects_continue: bool,
 }
 
@@ -107,7 +107,7 @@ impl RequestHead {
             headers: spans(input, request.headers),
             framing,
             keep_alive: facts.keep_alive(minor),
-            expects_continue: facts.expects_continue && minor == 1 && !framing.is_done(),
+            expects_continue: facts.expects_continue && minor == 1,
             raw: Bytes::copy_from_slice(&input[..len]),
         }))
     }

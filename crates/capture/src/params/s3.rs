@@ -183,7 +183,10 @@ fn headers(headers: &Headers<'_>, shape: Shape<'_>, grantees: Grantees, out: &mu
             && (!member.is_sensitive() || OF_KMS.iter().any(|shown| shown.eq_ignore_ascii_case(name)))
             && !UNSHOWN.iter().any(|unshown| unshown.eq_ignore_ascii_case(name))
             && !is_customers_key(name);
-        if let Some(value) = headers.get_bytes(name).map(String::from_utf8_lossy).filter(|_| shown) {
+        // Lines of one name are one value (RFC 9110, section 5.3).
+        let mut lines = headers.all(name).map(String::from_utf8_lossy);
+        let joined = lines.next().map(|first| lines.fold(first, |value, line| Cow::Owned(format!("{value},{line}"))));
+        if let Some(value) = joined.filter(|_| shown) {
             let name = name.to_ascii_lowercase();
             if is_grant(&name) {
                 grants.push((name, value));

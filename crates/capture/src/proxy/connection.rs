@@ -407,7 +407,7 @@ where
 {
     inbound.advance(head.raw().len());
     let (mut tee, mut framing) = (Tee::new(keep), head.framing);
-    if head.expects_continue && inbound.is_empty() {
+    if head.expects_continue && !head.framing.is_done() && inbound.is_empty() {
         return (tee, false);
     }
     let taking = async {

@@ -201,7 +201,7 @@ where
     /// whether all of it has passed. A client that was told not to send the body (`Expect: 100-continue`) may or may not
     /// send it now (RFC 9110, section 10.1.1): that connection is not worth a guess.
     pub(super) async fn finish_request(&mut self, head: &RequestHead) -> bool {
-        let told_not_to = head.expects_continue && self.request_body.captured().total == 0;
+        let told_not_to = head.expects_continue && !self.request_done() && self.request_body.captured().total == 0;
         if self.request_done() || told_not_to {
             return self.request_done();
         }

@@ -1,7 +1,7 @@
 //! The finish that every answer gets: request ids, and S3's full error documents around what s3s writes.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 
@@ -24,6 +24,10 @@ pub(super) fn complete(
         if let Ok(value) = HeaderValue::from_str(value) {
             parts.headers.insert(name, value);
         }
+    }
+    // A part of an object, told by its head alone.
+    if head && parts.status == StatusCode::OK && parts.headers.contains_key(CONTENT_RANGE) {
+        parts.status = StatusCode::PARTIAL_CONTENT;
     }
     let fails = parts.status.is_client_error() || parts.status.is_server_error();
     if parts.status == StatusCode::NOT_MODIFIED || (head && fails) {

@@ -76,6 +76,12 @@ impl Chain {
     }
 }
 
+/// The end of a digest by its name, wherever it lies.
+fn end_in_name(key: &str) -> Option<EventTime> {
+    let name = key.strip_suffix(".json.gz")?;
+    stamp_time(name.strip_suffix("_backfill").unwrap_or(name).rsplit('_').next()?)
+}
+
 /// `YYYYMMDDTHHMMSSZ`.
 fn stamp_time(stamp: &str) -> Option<EventTime> {
     let part = |from: usize, to: usize| stamp.get(from..to);
@@ -287,9 +293,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The newest listed digest that ends before `key` does.
+    /// The newest listed digest that ends before `key` does, which may lie under another prefix: the trail delivered there in between.
     fn next_listed(&mut self, key: &str) -> Option<String> {
-        let end = self.chain.end_of(key)?;
+        let end = end_in_name(key).or(self.passed)?;
         while let Some(next) = self.keys.pop() {
             if self.chain.end_of(&next).is_some_and(|next| next < end) {
                 return Some(next);

@@ -74,7 +74,7 @@ fn walk(
 /// `3 valid` for the digest with that number.
 fn short(finding: &Finding) -> String {
     match finding {
-        Finding::Digest { key, verdict, .. } => format!("{} {verdict}", (chain().end_of(key).unwrap().0 - T) / HOUR),
+        Finding::Digest { key, verdict, .. } => format!("{} {verdict}", (end_in_name(key).unwrap().0 - T) / HOUR),
         other => other.to_string(),
     }
 }
@@ -85,6 +85,23 @@ fn an_untouched_chain_is_valid_from_the_newest_to_the_start() {
     // The AWS CLI goes on until a digest starts before the start.
     assert_eq!(walk(&digests(4), T + 2 * HOUR, vec![], &[], &[]).0, ["3 valid", "2 valid"]);
     assert_eq!(walk(&[], T, vec![], &[], &[]), (vec![], 0));
+}
+
+#[test]
+fn where_the_chain_ends_under_another_prefix_the_listed_ones_before_it_follow() {
+    let mut all = digests(6);
+    let elsewhere = |key: &str| key.replace("ct/", "other/");
+    for number in [3, 4] {
+        all[number].digest.digest_s3_object = elsewhere(&all[number].digest.digest_s3_object);
+        let before = &mut all[number + 1].digest.previous_digest_s3_object;
+        *before = before.as_deref().map(elsewhere);
+    }
+    let starting = &mut all[3].digest;
+    (starting.previous_digest_s3_bucket, starting.previous_digest_s3_object) = (None, None);
+    let (lines, checked) = walk(&all, T - HOUR, vec![], &[], &[1]);
+    assert_eq!(lines[..3], ["5 valid", "4 valid", "3 valid"]);
+    assert_eq!(lines[4..], ["2 valid", "1 INVALID: signature verification failed", "0 valid"]);
+    assert_eq!(checked, 5);
 }
 
 #[test]
