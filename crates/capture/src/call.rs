@@ -98,7 +98,11 @@ impl Call {
         request: &Request<'_>,
         (body, whole): (&[u8], bool),
     ) -> Result<Call, Reason> {
-        if let Some(call) = opened.call {
+        // A form that names an operation is that call, though its query string looked like one for an object of S3.
+        let is_other = |call: &Call| call.is_s3() && request.method == "POST" && is_form(request);
+        if let Some(call) = opened.call
+            && !(is_other(&call) && recognise::form_action(body).is_some())
+        {
             return Ok(call);
         }
         // What was not read of a form may name another operation than its head does. (What `curl` calls a form is often JSON.)

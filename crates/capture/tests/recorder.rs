@@ -165,6 +165,23 @@ fn a_parameter_cannot_be_hidden_behind_many_others() {
 }
 
 #[test]
+fn a_form_that_names_an_operation_is_that_call_whatever_its_query_string_looks_like() {
+    for query in ["uploadId=x", "delete", "AWSAccessKeyId=A&Expires=9&Signature=s"] {
+        for (service, form, name) in [
+            ("iam", "Action=DeleteUser&Version=2010-05-08&UserName=bob", "DeleteUser"),
+            ("sqs", "Action=DeleteQueue&Version=2012-11-05", "DeleteQueue"),
+        ] {
+            let scene = Scene::signed("POST", &format!("/111122223333/q?{query}"), service);
+            let scene = scene.header("content-type", "application/x-www-form-urlencoded").body(form);
+            assert_eq!(at(&scene.answer(200, "").record(&recorder()), "/eventName"), name, "{service} {query}");
+        }
+    }
+    let scene = Scene::signed("POST", "/bucket/key?uploadId=x", "s3");
+    let scene = scene.header("content-type", "application/x-www-form-urlencoded").body("<CompleteMultipartUpload/>");
+    assert_eq!(at(&scene.answer(200, "").record(&recorder()), "/eventName"), "CompleteMultipartUpload");
+}
+
+#[test]
 fn services_behind_api_gateway_keep_their_own_ways() {
     let denied = Scene::signed("DELETE", "/detector/d-1", "guardduty")
         .answer_header("x-amzn-errortype", "AccessDeniedException:")

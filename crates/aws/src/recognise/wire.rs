@@ -32,7 +32,7 @@ impl<'r> Wire<'r> {
         let is_post = request.method == "POST";
         // Where several name one, the form is what the call is about.
         if is_post
-            && is_form(request)
+            && calls_itself_a_form(request)
             && let Some(named) = action(form)
         {
             return named;
@@ -70,12 +70,16 @@ fn may_name(request: &Request<'_>, named: &Wire<'_>) -> bool {
     is_place && !is_multipart
 }
 
-/// Whether the body is an `application/x-www-form-urlencoded` form that may name an operation. Many clients call so whatever they
-/// post, also what is for an object of S3.
+/// Whether the body is an `application/x-www-form-urlencoded` form, as far as the head tells. Many clients call so whatever they post,
+/// also what is for an object of S3.
 pub fn is_form(request: &Request<'_>) -> bool {
+    calls_itself_a_form(request) && !is_for_an_object(request)
+}
+
+fn calls_itself_a_form(request: &Request<'_>) -> bool {
     let content_type = request.headers.get("content-type").unwrap_or_default();
     let name = content_type.split(';').next().unwrap_or_default().trim();
-    name.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !is_for_an_object(request)
+    name.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// Whether the query string is one of S3 alone: that of a presigned URL of Signature Version 2, which others sign under the name
