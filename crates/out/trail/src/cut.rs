@@ -263,6 +263,14 @@ pub(crate) mod tests {
         Entry { seq: Seq(seq), appended_ms, event: Event::from_json(json.into()).unwrap() }
     }
 
+    /// A call of the CloudTrail API that names a trail.
+    pub(crate) fn call_on(trail: &str, seq: u64, appended_ms: u64, name: &str) -> Entry {
+        let json = format!(
+            r#"{{"eventTime":"2026-01-15T10:02:03Z","eventSource":"cloudtrail.amazonaws.com","eventName":"{name}","awsRegion":"eu-west-1","requestParameters":{{"name":"{trail}"}},"eventID":"{seq}","recipientAccountId":"111122223333","eventCategory":"Management"}}"#
+        );
+        Entry { seq: Seq(seq), appended_ms, event: Event::from_json(json.into()).unwrap() }
+    }
+
     pub(crate) fn entry(seq: u64, appended_ms: u64) -> Entry {
         entry_of(seq, appended_ms, "sqs.amazonaws.com", "CreateQueue", "eu-west-1")
     }

@@ -292,6 +292,16 @@ impl TrailFollower {
                 Err(error) => return self.refused(error).await,
             }
         }
+        let mut state = self.state.clone();
+        let now_ms = (self.tools.now_ms)();
+        state.status.latest_attempt_ms = Some(now_ms);
+        state.status.latest_delivery_ms = Some(now_ms);
+        state.status.latest_error = None;
+        self.close(state).await
+    }
+
+    /// Keeps what digests, the transparency log and the topic have to be told of the closed cut, and saves that it is done.
+    async fn close(&mut self, state: DeliveryState) -> Result<(), FollowError> {
         let Some((cut, _)) = &self.closed else { return Ok(()) };
         if let Some(log) = &self.tools.transparency
             && let Some(noted) = transparency::noted(cut, &self.trail, self.state.next)
@@ -301,13 +311,10 @@ impl TrailFollower {
         if let Some(delivered) = cut.delivered(&self.trail, self.state.next) {
             self.digester.note(delivered).await?;
         }
-        self.tools.notify.note(&self.trail, cut, self.state.next).await?;
-        let mut state = DeliveryState { next: cut.to, pending: None, ..self.state.clone() };
-        let now_ms = (self.tools.now_ms)();
-        state.status.latest_attempt_ms = Some(now_ms);
-        state.status.latest_delivery_ms = Some(now_ms);
-        state.status.latest_error = None;
-        self.save(state).await?;
+        if !cut.files.is_empty() {
+            self.tools.notify.note(&self.trail, cut, self.state.next).await?;
+        }
+        self.save(DeliveryState { next: cut.to, pending: None, ..state }).await?;
         (self.closed, self.again, self.waiting) = (None, None, None);
         Ok(())
     }
@@ -321,13 +328,11 @@ impl TrailFollower {
         let newest_ms = self.closed.as_ref().map_or(now_ms, |(cut, _)| cut.newest_ms);
         // What lay here while nobody ran was not tried yet.
         if now_ms.saturating_sub(newest_ms.max(self.began_ms)) > REDELIVERY_MS {
-            let records: usize = self.closed.iter().flat_map(|(cut, _)| &cut.files).map(|file| file.records).sum();
+            // Files that did arrive are digested like any other.
+            let left = self.closed.iter_mut().flat_map(|(cut, done)| cut.files.drain(*done..));
+            let records: usize = left.map(|file| file.records).sum();
             tracing::error!(trail = self.arn, records, %error, "gave up events that could not be delivered for 30 days");
-            state.next = self.closed.as_ref().map_or(state.next, |(cut, _)| cut.to);
-            state.pending = None;
-            self.save(state).await?;
-            (self.closed, self.again, self.waiting) = (None, None, None);
-            return Ok(());
+            return self.close(state).await;
         }
         let moved = self.tools.trails.get(&self.arn).filter(|newest| {
             newest.created_ms == self.trail.created_ms

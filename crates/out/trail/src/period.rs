@@ -2,6 +2,8 @@
 
 use journal::Entry;
 use registry::{DeliveryState, Period, Trail};
+use serde::Deserialize;
+use std::borrow::Cow;
 
 /// How long after a stop the call that stopped it is waited for. It was made while the trail was logging, and is its last
 /// event; but it is recorded only after it was carried out. The final digest waits for it. The call that deleted a trail is its
@@ -10,21 +12,42 @@ const STOP_CALL_MS: u64 = 10_000;
 
 /// Whether the trail was logging when the entry was appended.
 pub(crate) fn was_logging(trail: &Trail, entry: &Entry) -> bool {
-    trail.logging.periods.iter().any(|period| holds(period, entry))
+    trail.logging.periods.iter().any(|period| holds(trail, period, entry))
 }
 
-fn holds(period: &Period, entry: &Entry) -> bool {
+fn holds(trail: &Trail, period: &Period, entry: &Entry) -> bool {
     let begun = entry.seq.0 >= period.from;
-    begun && !period.stopped_ms.is_some_and(|stopped_ms| is_past(entry, stopped_ms, "StopLogging"))
+    begun && !period.stopped_ms.is_some_and(|stopped_ms| is_past(trail, entry, stopped_ms, "StopLogging"))
 }
 
 /// Whether an entry was appended after the end of a trail's events at `ended_ms`, and is not the call of that name which ended
 /// them.
-pub(crate) fn is_past(entry: &Entry, ended_ms: u64, call: &str) -> bool {
-    let is_the_call = entry.appended_ms <= ended_ms.saturating_add(STOP_CALL_MS)
-        && entry.event.name() == call
-        && entry.event.source() == "cloudtrail.amazonaws.com";
-    entry.appended_ms > ended_ms && !is_the_call
+pub(crate) fn is_past(trail: &Trail, entry: &Entry, ended_ms: u64, call: &str) -> bool {
+    let may_be_the_call = || entry.appended_ms <= ended_ms.saturating_add(STOP_CALL_MS) && entry.event.name() == call;
+    entry.appended_ms > ended_ms && !(may_be_the_call() && is_done_to(trail, entry))
+}
+
+/// Whether an entry is a call that was carried out on the trail.
+fn is_done_to(trail: &Trail, entry: &Entry) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Call<'a> {
+        #[serde(borrow)]
+        error_code: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        request_parameters: Option<Named<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        name: Option<Cow<'a, str>>,
+    }
+    let named = || {
+        let call: Call<'_> = serde_json::from_slice(entry.event.json()).ok()?;
+        call.request_parameters.filter(|_| call.error_code.is_none())?.name
+    };
+    entry.event.source() == "cloudtrail.amazonaws.com"
+        && named().is_some_and(|name| name == trail.name || name == trail.arn())
 }
 
 /// The stop after which nothing more can come, once `now_ms` is past it; `None` while logging, or shortly after.
@@ -52,7 +75,7 @@ pub(crate) fn unfinished_from(trail: &Trail, next: u64, finished_ms: Option<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cut::tests::{entry, entry_of, trail};
+    use crate::cut::tests::{call_on, entry, trail};
     use registry::Logging;
 
     #[test]
@@ -72,8 +95,11 @@ mod tests {
     fn the_call_that_stops_logging_is_its_last_event() {
         let mut trail = trail();
         trail.logging.stop(200);
-        assert!(was_logging(&trail, &entry_of(10, 230, "cloudtrail.amazonaws.com", "StopLogging", "eu-west-1")));
-        assert!(!was_logging(&trail, &entry_of(10, 90_000, "cloudtrail.amazonaws.com", "StopLogging", "eu-west-1")));
+        assert!(was_logging(&trail, &call_on("main", 10, 230, "StopLogging")));
+        assert!(was_logging(&trail, &call_on(&trail.arn(), 10, 230, "StopLogging")));
+        assert!(!was_logging(&trail, &call_on("main", 10, 90_000, "StopLogging")));
+        assert!(!was_logging(&trail, &call_on("other", 10, 230, "StopLogging")), "it stopped another trail");
+        assert!(!was_logging(&trail, &call_on("main", 10, 230, "StartLogging")));
         assert_eq!((over_since(&trail, 10_200), over_since(&trail, 10_201)), (None, Some(200)));
     }
 

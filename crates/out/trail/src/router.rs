@@ -286,7 +286,10 @@ impl Feed {
 
     /// Whether the trail was gone when the entry came: it has what came before, and the call that deleted it.
     fn is_past(&self, entry: &Entry) -> bool {
-        self.gone_ms.is_some_and(|gone_ms| period::is_past(entry, gone_ms, "DeleteTrail"))
+        self.gone_ms.is_some_and(|gone_ms| match &self.trail {
+            Some(trail) => period::is_past(trail, entry, gone_ms, "DeleteTrail"),
+            None => entry.appended_ms > gone_ms,
+        })
     }
 
     /// Lays an entry in; gives by how much more is held.
@@ -377,7 +380,7 @@ impl Follower for Router {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cut::tests::{entry_of, trail};
+    use crate::cut::tests::{call_on, entry_of, trail};
     use crate::scope::tests::beginning;
     use event::Selectors;
     use proptest::prelude::*;
@@ -487,8 +490,7 @@ mod tests {
         let tap = feeds.tap(&trail());
         let version = registry.get::<Trail>(&trail().arn()).unwrap().unwrap().version;
         registry.delete::<Trail>(&trail().arn(), version).unwrap();
-        let delete =
-            |seq, appended_ms| entry_of(seq, appended_ms, "cloudtrail.amazonaws.com", "DeleteTrail", "eu-west-1");
+        let delete = |seq, appended_ms| call_on("main", seq, appended_ms, "DeleteTrail");
         let other = |seq, appended_ms| entry_of(seq, appended_ms, "sqs.amazonaws.com", "CreateQueue", "eu-west-1");
         feeds.lock().route(&[other(0, 99), other(1, GONE_MS), other(2, 101), delete(3, 102), other(4, 103)]);
         feeds.lock().route(&[other(5, 104), delete(6, 90_000)]);

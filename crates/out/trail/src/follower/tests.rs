@@ -330,6 +330,22 @@ fn events_are_given_up_after_thirty_days_of_failure_and_not_before() {
 }
 
 #[test]
+fn what_arrived_of_a_cut_that_is_given_up_is_digested() {
+    let house = House::new([Write::Takes, Write::Refuses]);
+    house.change_trail(|trail| trail.log_file_validation_enabled = true);
+    run_async(async {
+        let mut follower = house.follower();
+        follower.follow(&entries(&["eu-west-1", "eu-west-2"])).await.unwrap();
+        house.clock.store(START_MS + REDELIVERY_MS + 2, Ordering::Relaxed);
+        follower.cut().await.unwrap();
+    });
+    assert_eq!((house.delivered(), house.state().next), (vec![0], 2));
+    let noted = house.registry.list::<registry::DeliveredCut>().unwrap();
+    let listed: Vec<&str> = noted.iter().flat_map(|cut| &cut.files).map(|file| file.object.as_str()).collect();
+    assert_eq!(house.keys(), [format!("audit/{}", listed.join(" "))]);
+}
+
+#[test]
 fn what_lay_here_for_long_while_nobody_ran_is_tried_for_thirty_days_too() {
     let house = House::new([Write::Refuses]);
     run_async(async {
